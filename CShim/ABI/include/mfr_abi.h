@@ -1,0 +1,318 @@
+// mfr_abi.h - the contract between the shim (inside every replica) and the Swift side (anchor,
+// coordinator, tools). Both sides include this file and nothing else of each other.
+//
+// Glossary (shared/DESIGN.md section 1): guest, replica, leader, follower, slot, lane, sequence,
+// grant, donor, joiner, anchor, coordinator.
+//
+// Laws:
+//  - Fixed-width types only; offsets and indices, never pointers.
+//  - Every field names its writer. A field that two processes touch is accessed with the helpers
+//    below, named by memory order; each acquire names its release at the place of use.
+//  - Bump MFR_ABI_VERSION whenever a size, an offset or the meaning of a field changes: the shim
+//    refuses to attach to a buffer of another version (the guest then runs unprotected).
+#ifndef MFR_ABI_H
+#define MFR_ABI_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MFR_ABI_MAGIC 0x3152464d46524d31ull
+#define MFR_ABI_VERSION 1u
+
+#define MFR_MAX_REPLICAS 16u          // one leader and up to 15 duplicates
+#define MFR_SLOTS 8192u               // slots in the ring, a power of two
+#define MFR_DATA_BYTES (4u << 20)     // bytes in the data ring, a power of two
+#define MFR_CHUNK_MAX (1u << 20)      // most bytes one slot may carry
+#define MFR_MAX_FDS 65536u            // descriptors whose state the lane tracks
+#define MFR_RANGES 512u               // address ranges handed to a joiner at a time
+#define MFR_NSIG 65u                  // signals 1..64
+#define MFR_NO_REPLICA 0xffu
+
+// ---- slot word ---------------------------------------------------------------------------------
+// One 64-bit word says all that settlement must know about a slot, so that no death can leave it
+// half written:  [63:20] sequence  [19:10] call number  [9:5] owner  [4] retry  [3:0] state.
+// A word whose sequence is not the one asked for is EMPTY for the asker (it is an older lap).
+enum mfr_slot_state {
+  MFR_SLOT_EMPTY = 0,    // nobody has carried the call out; `retry` set: somebody died trying
+  MFR_SLOT_CLAIMED = 1,  // owner is carrying it out
+  MFR_SLOT_DONE = 2,     // result and data are there
+};
+#define MFR_WORD_SEQ_SHIFT 20
+#define MFR_WORD_NR_SHIFT 10
+#define MFR_WORD_NR_MASK 0x3ffull
+#define MFR_WORD_OWNER_SHIFT 5
+#define MFR_WORD_OWNER_MASK 0x1full
+#define MFR_WORD_RETRY 0x10ull
+#define MFR_WORD_STATE_MASK 0xfull
+
+static inline uint64_t mfr_word(uint64_t seq, uint32_t nr, uint32_t owner, uint32_t state) {
+  return (seq << MFR_WORD_SEQ_SHIFT) | ((uint64_t)nr << MFR_WORD_NR_SHIFT) |
+         ((uint64_t)owner << MFR_WORD_OWNER_SHIFT) | state;
+}
+static inline int mfr_word_is_seq(uint64_t word, uint64_t seq) {
+  return (word >> MFR_WORD_SEQ_SHIFT) == (seq & ((1ull << 44) - 1));
+}
+static inline uint32_t mfr_word_nr(uint64_t w) { return (w >> MFR_WORD_NR_SHIFT) & MFR_WORD_NR_MASK; }
+static inline uint32_t mfr_word_owner(uint64_t w) {
+  return (w >> MFR_WORD_OWNER_SHIFT) & MFR_WORD_OWNER_MASK;
+}
+static inline uint32_t mfr_word_state(uint64_t w) { return w & MFR_WORD_STATE_MASK; }
+
+// ---- slot --------------------------------------------------------------------------------------
+#define MFR_SLOT_SIGNAL 1u     // a signal is delivered on return of this call: siginfo in the data
+#define MFR_SLOT_RESTART 2u    // the call was interrupted before it did anything
+#define MFR_SLOT_SPAWN_DIFF 4u // data holds what a spawn child wrote into its parent's stack
+#define MFR_INLINE_BYTES 16u
+
+struct mfr_slot {
+  uint64_t word;        // any replica by compare-and-swap, coordinator when the owner is dead
+  uint64_t identity;    // owner: hash of call number and arguments
+  uint64_t out_hash;    // owner: hash of the bytes that the call takes from memory
+  int64_t result;       // owner or coordinator: what the kernel returned, -errno on failure
+  uint64_t data_off;    // owner: monotonic offset into the data ring (modulo MFR_DATA_BYTES)
+  uint32_t data_len;    // owner: bytes in use there
+  uint16_t flags;       // owner: MFR_SLOT_*
+  uint16_t signo;       // owner: with MFR_SLOT_SIGNAL
+  uint8_t inline_data[MFR_INLINE_BYTES]; // owner: output of at most 16 bytes, instead of the ring
+};
+
+// ---- replica -----------------------------------------------------------------------------------
+enum mfr_replica_state {
+  MFR_REPLICA_FREE = 0,
+  MFR_REPLICA_RESERVED = 1, // coordinator asked for it; the donor has not cloned yet
+  MFR_REPLICA_JOINING = 2,  // cloned: counted in the ring's back-pressure, memory not yet un-shared
+  MFR_REPLICA_RUNNING = 3,  // in step and un-shared
+  MFR_REPLICA_FAULTED = 4,  // parked at a fault, waits for `verdict`
+  MFR_REPLICA_DIVERGED = 5, // parked at a mismatch, waits for `verdict`
+  MFR_REPLICA_DEAD = 6,     // zombie; anchor set it; the coordinator settles
+  MFR_REPLICA_LEFT = 7,     // told to leave (collapse, exec, lower level)
+};
+
+enum mfr_phase { // what a replica is doing; written by itself, read by the coordinator
+  MFR_PHASE_GUEST = 0,
+  MFR_PHASE_CALL = 1,    // inside a claimed call
+  MFR_PHASE_BLOCKED = 2, // inside a claimed call that may wait for ever
+  MFR_PHASE_PARKED = 3,  // waits for a slot
+};
+
+enum mfr_verdict { // answer to FAULTED and DIVERGED, written by the coordinator, a futex
+  MFR_VERDICT_NONE = 0,
+  MFR_VERDICT_OWN = 1,      // all replicas fault there: it is the guest's own fault
+  MFR_VERDICT_CONTINUE = 2, // take the slot as it is (divergence on which we are in the majority)
+  MFR_VERDICT_DIE = 3,
+};
+
+// Requests to one replica, served at its next call boundary; bits of mfr_replica.request.
+#define MFR_REQ_CLONE 1u    // clone yourself into replica `request_arg`
+#define MFR_REQ_UNSHARE 2u  // ranges[] of this replica are ready
+#define MFR_REQ_POISON 4u   // plant a poisoned page at `request_arg` (fault injection)
+#define MFR_REQ_LEAVE 8u    // leave: exit at once, quietly
+#define MFR_REQ_BITFLIP 16u // flip one bit at address request_arg (bit request_arg2) (fault injection)
+#define MFR_REQ_FAULT 32u   // touch an unmapped page (fault injection: SIGSEGV in this replica only)
+
+struct mfr_fault {
+  uint32_t signo;
+  int32_t code;
+  uint64_t address;
+  uint64_t ip;
+  uint64_t seq;
+  uint64_t when_ns; // CLOCK_MONOTONIC
+};
+
+struct mfr_replica {
+  // Line 0, hot: written by the replica, read by others now and then.
+  uint64_t seq;      // next slot it will come to
+  uint64_t begun;    // sequence + 1 of the last call that it has begun to carry out
+  uint64_t data_pos; // its position in the data ring
+  uint64_t in_sum;   // /proc/PID/io rchar that its published calls account for
+  uint64_t out_sum;  // the same for wchar
+  uint64_t calls;    // calls that it carried out as leader
+  uint32_t phase;    // enum mfr_phase
+  uint32_t bid;      // sequence-independent: 1 while it asks for the grant
+  uint64_t pad0;
+  // Line 1: written by coordinator, anchor or donor.
+  uint32_t park;     // futex: 1 while it waits for a slot; the waker writes 0
+  uint32_t state;    // enum mfr_replica_state
+  int32_t pid;       // real pid; written by the kernel (CLONE_PARENT_SETTID) at clone
+  uint32_t request;  // MFR_REQ_* bits: or-ed by the coordinator, cleared by the replica
+  uint64_t request_arg;
+  uint64_t request_arg2;
+  int64_t request_result; // written by the replica: 0 or -errno
+  uint32_t request_done;  // futex: incremented by the replica when it has served a request
+  uint32_t generation;    // how many processes have had this index
+  uint32_t verdict;       // futex, enum mfr_verdict
+  uint32_t unshared;      // 1: memory is its own; written by the replica
+  uint64_t cloned_ns;     // CLOCK_MONOTONIC, written by the donor
+  // Line 2: faults and divergences, written by the replica.
+  struct mfr_fault fault;
+  uint64_t pad1[3];
+  // Line 3: what it had at the slot where it diverged.
+  uint64_t diverged_seq;
+  uint64_t diverged_identity;
+  uint64_t diverged_out_hash;
+  uint32_t diverged_nr;
+  uint32_t pad2;
+  // written by the anchor when it has seen the death
+  int32_t wait_code;   // CLD_EXITED, CLD_KILLED, CLD_DUMPED
+  int32_t wait_status; // exit status or signal
+  uint64_t died_ns;
+  uint32_t settled; // coordinator sets 1: the anchor may reap it
+  uint32_t range_count;
+  uint32_t ranges_more; // coordinator: another batch follows this one
+  uint32_t pad3;
+};
+
+struct mfr_range {
+  uint64_t start, end;
+};
+
+// ---- remote calls to the anchor (class identity) -------------------------------------------------
+enum mfr_rpc_state { MFR_RPC_IDLE = 0, MFR_RPC_POSTED = 1, MFR_RPC_ANSWERED = 2 };
+
+struct mfr_rpc {
+  uint32_t state; // futex. replica: POSTED; anchor: ANSWERED. An answer stays until the next post
+  uint32_t nr;
+  uint64_t seq;   // slot of the call: the same seq posted again gets the same answer (exactly once)
+  uint64_t args[6];
+  int64_t result;
+  uint32_t cancel; // replica: 1 = stop waiting (a signal came); the anchor answers -EINTR if it has not acted
+  uint32_t data_len;
+  uint8_t data[1024]; // in and out bytes of the call: status at 0, rusage at 16, siginfo at 256 …
+};
+
+// ---- header ------------------------------------------------------------------------------------
+enum mfr_sync { MFR_SYNC_EAGER = 0, MFR_SYNC_IDLE = 1 };
+
+enum mfr_set_mode {
+  MFR_MODE_STARTING = 0, // replica 0 has not attached yet
+  MFR_MODE_LANE = 1,     // calls go through the lane (with or without followers)
+  MFR_MODE_NATIVE = 2,   // the one replica left makes its calls itself; it cannot grow again
+};
+
+enum mfr_exit_kind { MFR_EXIT_NONE = 0, MFR_EXIT_STATUS = 1, MFR_EXIT_SIGNAL = 2 };
+
+enum mfr_collapse_state {
+  MFR_COLLAPSE_NONE = 0,
+  MFR_COLLAPSE_ASKED = 1, // replica `collapse_by` waits until it is alone
+  MFR_COLLAPSE_ALONE = 2, // coordinator: all others are dead and settled
+};
+
+struct mfr_header {
+  // Line 0: fixed at creation by the anchor.
+  uint64_t magic;
+  uint32_t version;
+  uint32_t total_bytes;
+  uint32_t set_id;
+  int32_t anchor_pid;
+  int32_t anchor_tid;
+  int32_t anchor_ppid; // parent of the anchor: what the guest's getppid answers; refreshed by the anchor
+  uint32_t hash_off;   // 1: do not hash output (benchmarks only)
+  uint32_t start_level; // level at start: replica 0's constructor clones this many duplicates
+  uint64_t started_ns;
+  uint64_t pad0[2];
+  // Line 1: the rules. Written by the coordinator, read by replicas at each call.
+  uint64_t grant;       // epoch << 8 | replica that may claim
+  uint64_t sig_pending; // anchor ors bit signo-1; leader clears after publishing
+  uint32_t live;        // bit i: replica i counts (donor sets it at clone, coordinator clears it)
+  uint32_t sync;        // enum mfr_sync
+  uint32_t spin;        // iterations a follower spins before it parks
+  uint32_t wake_lag;    // slots a parked follower may be behind before the leader wakes it
+  uint32_t late_us;     // a follower parked at an EMPTY slot bids after this many microseconds
+  uint32_t kick;        // bit 0: leader must look at requests (wakes it out of blocking calls)
+  uint32_t vote;        // 1: output waits for a majority (later)
+  uint32_t pad1[5];
+  // Line 2: written by followers when they park, cleared by whoever wakes them.
+  uint32_t parked; // bit i: replica i is parked
+  uint32_t pad_parked[15];
+  // Line 3: futexes of the Swift side.
+  uint32_t coordinator_wake; // futex: incremented to wake the coordinator
+  uint32_t anchor_wake;      // futex: incremented to wake the anchor's call thread
+  int32_t coordinator_pid;
+  uint32_t coordinator_starts; // how often one was started
+  uint32_t ending;             // anchor: 1 = the set is over, write the last event and exit
+  uint32_t mode;               // enum mfr_set_mode
+  uint32_t collapse;           // futex, enum mfr_collapse_state
+  uint32_t collapse_by;
+  uint32_t no_grow;            // 1: must stay at one replica (reason says why)
+  uint32_t exec_count;
+  uint32_t attached;           // number of shim attachments (start and each exec), futex
+  uint32_t level;              // wanted level now; coordinator writes
+  uint64_t pad2[2];
+  // Exit: written by the replica that ends the guest, inside its claimed slot.
+  uint32_t exit_kind; // enum mfr_exit_kind; release: exit_value is there
+  int32_t exit_value;
+  uint64_t exit_seq;
+  // Guest's virtual signal state as the outside must know it; written by the leader.
+  uint64_t sig_ignored; // bit: disposition is ignore, explicitly
+  uint64_t sig_caught;  // bit: guest has a handler
+  uint64_t sig_blocked; // virtual mask of the main thread (also carries it over execve)
+  int32_t exec_pid;     // replica that is in execve
+  uint32_t sig_nocldwait;
+  // Counters, written by the coordinator.
+  uint64_t failovers, respawns, divergences, bids, faults, collapses;
+  uint64_t grant_seq; // sequence at which the grant last moved
+  char reason[128];   // why less protected than asked; NUL-terminated; coordinator or shim
+  char program[256];  // name of the guest; anchor, shim after execve
+  char name[64];      // --name
+  uint64_t level_max; // replicas that may exist at once - 1
+  struct mfr_rpc rpc;
+  uint64_t fd_open[MFR_MAX_FDS / 64];     // leader: descriptors that published calls have opened
+  uint64_t fd_nonblock[MFR_MAX_FDS / 64]; // leader: descriptors seen to answer EAGAIN
+  uint8_t siginfo[MFR_NSIG][128];         // anchor: siginfo of the pending signal
+};
+
+// ---- the whole buffer ----------------------------------------------------------------------------
+#define MFR_PAGE 4096u
+#define MFR_ALIGN(n) (((n) + MFR_PAGE - 1) / MFR_PAGE * MFR_PAGE)
+#define MFR_OFF_REPLICAS MFR_ALIGN((uint32_t)sizeof(struct mfr_header))
+#define MFR_OFF_RANGES \
+  (MFR_OFF_REPLICAS + MFR_ALIGN(MFR_MAX_REPLICAS * (uint32_t)sizeof(struct mfr_replica)))
+#define MFR_OFF_SLOTS \
+  (MFR_OFF_RANGES + MFR_ALIGN(MFR_MAX_REPLICAS * MFR_RANGES * (uint32_t)sizeof(struct mfr_range)))
+#define MFR_OFF_DATA (MFR_OFF_SLOTS + MFR_ALIGN(MFR_SLOTS * (uint32_t)sizeof(struct mfr_slot)))
+#define MFR_BUFFER_BYTES (MFR_OFF_DATA + MFR_DATA_BYTES)
+
+_Static_assert(sizeof(struct mfr_slot) == 64, "a slot is one cache line");
+_Static_assert(offsetof(struct mfr_replica, park) == 64, "line 1 of a replica");
+_Static_assert(offsetof(struct mfr_replica, fault) == 128, "line 2 of a replica");
+_Static_assert(sizeof(struct mfr_replica) == 256, "a replica is four cache lines");
+_Static_assert(offsetof(struct mfr_header, grant) == 64, "line 1 of the header");
+_Static_assert(offsetof(struct mfr_header, coordinator_wake) == 192, "line 3 of the header");
+
+static inline struct mfr_header *mfr_header_of(void *base) { return (struct mfr_header *)base; }
+static inline struct mfr_replica *mfr_replica_at(void *base, uint32_t index) {
+  return (struct mfr_replica *)((char *)base + MFR_OFF_REPLICAS) + (index % MFR_MAX_REPLICAS);
+}
+static inline struct mfr_range *mfr_ranges_of(void *base, uint32_t index) {
+  return (struct mfr_range *)((char *)base + MFR_OFF_RANGES) + (index % MFR_MAX_REPLICAS) * MFR_RANGES;
+}
+static inline struct mfr_slot *mfr_slot_at(void *base, uint64_t seq) {
+  return (struct mfr_slot *)((char *)base + MFR_OFF_SLOTS) + (seq % MFR_SLOTS);
+}
+static inline uint8_t *mfr_data_at(void *base, uint64_t off) {
+  return (uint8_t *)base + MFR_OFF_DATA + (off % MFR_DATA_BYTES);
+}
+
+// ---- atomics, named by order ---------------------------------------------------------------------
+static inline uint32_t mfr_load_acquire32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline uint64_t mfr_load_acquire64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static inline uint32_t mfr_load_relaxed32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline uint64_t mfr_load_relaxed64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+static inline void mfr_store_release32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void mfr_store_release64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline void mfr_store_relaxed32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+static inline void mfr_store_relaxed64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELAXED); }
+static inline int mfr_cas_acqrel64(uint64_t *p, uint64_t expected, uint64_t desired) {
+  return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+static inline int mfr_cas_acqrel32(uint32_t *p, uint32_t expected, uint32_t desired) {
+  return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+static inline uint32_t mfr_or_acqrel32(uint32_t *p, uint32_t v) { return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL); }
+static inline uint32_t mfr_and_acqrel32(uint32_t *p, uint32_t v) { return __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL); }
+static inline uint64_t mfr_or_acqrel64(uint64_t *p, uint64_t v) { return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL); }
+static inline uint64_t mfr_and_acqrel64(uint64_t *p, uint64_t v) { return __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL); }
+static inline uint32_t mfr_add_acqrel32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+static inline void mfr_fence_seqcst(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+
+#endif
