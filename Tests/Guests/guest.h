@@ -30,6 +30,11 @@
 #include <time.h>
 #include <unistd.h>
 
+// Guests pass wrong things on purpose.
+#pragma GCC diagnostic ignored "-Wstringop-overread"
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
+#pragma GCC diagnostic ignored "-Wnonnull"
+
 #define GUEST_UNUSED __attribute__((unused))
 
 // Unbuffered, so that a fork never doubles a line and a death never swallows one.
