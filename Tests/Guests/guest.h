@@ -34,6 +34,7 @@
 #pragma GCC diagnostic ignored "-Wstringop-overread"
 #pragma GCC diagnostic ignored "-Wstringop-overflow"
 #pragma GCC diagnostic ignored "-Wnonnull"
+#pragma GCC diagnostic ignored "-Winfinite-recursion"
 
 #define GUEST_UNUSED __attribute__((unused))
 

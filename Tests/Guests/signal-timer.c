@@ -1,0 +1,30 @@
+// Abstract: an interval timer ticks through a loop of calls.
+#include "guest.h"
+#include <sys/time.h>
+
+static volatile int ticks;
+static void handler(int sig) { ticks += sig == SIGALRM; }
+
+int main(void) {
+  struct sigaction a = {.sa_handler = handler, .sa_flags = SA_RESTART};
+  sigaction(SIGALRM, &a, NULL);
+  struct itimerval v = {{0, 2000}, {0, 2000}}, now;
+  show(setitimer(ITIMER_REAL, &v, NULL));
+  int calls = 0;
+  while (ticks < 20) calls += access(".", F_OK) == 0;
+  show(getitimer(ITIMER_REAL, &now));
+  say("%ld\n", now.it_interval.tv_usec);
+  v = (struct itimerval){0};
+  show(setitimer(ITIMER_REAL, &v, &now));
+  int before = ticks;
+  pause_ms(10);
+  check(ticks == before && calls > 0);
+  timer_t t;
+  struct sigevent e = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM};
+  show(timer_create(CLOCK_MONOTONIC, &e, &t));
+  struct itimerspec s = {{0, 0}, {0, 5000000}};
+  show(timer_settime(t, 0, &s, NULL));
+  while (ticks == before) pause_ms(1);
+  show(timer_delete(t));
+  done();
+}
