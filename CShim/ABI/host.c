@@ -1,0 +1,229 @@
+// host.c - Linux calls of the Swift side that Swift cannot make itself. Errors are -errno.
+#include "mfr_host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+static int result_of(long r) { return r < 0 ? -errno : (int)r; }
+
+int mfr_host_futex_wait(uint32_t *word, uint32_t expected, int64_t timeout_ns) {
+  struct timespec t = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+  return result_of(syscall(SYS_futex, word, FUTEX_WAIT, expected, timeout_ns < 0 ? NULL : &t, NULL, 0));
+}
+int mfr_host_futex_wake(uint32_t *word, int count) {
+  return result_of(syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0));
+}
+static uint64_t clock_ns(clockid_t id) {
+  struct timespec t;
+  clock_gettime(id, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+uint64_t mfr_host_now_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+uint64_t mfr_host_realtime_ns(void) { return clock_ns(CLOCK_REALTIME); }
+int mfr_host_gettid(void) { return (int)syscall(SYS_gettid); }
+int mfr_host_memfd(const char *name) { return result_of(memfd_create(name, MFD_CLOEXEC)); }
+int mfr_host_tgkill(int pid, int tid, int signo) { return result_of(syscall(SYS_tgkill, pid, tid, signo)); }
+int mfr_host_kill(int pid, int signo) { return result_of(syscall(SYS_kill, pid, signo)); }
+int mfr_host_sigqueueinfo(int pid, int signo, const void *siginfo) {
+  return result_of(syscall(SYS_rt_sigqueueinfo, pid, signo, siginfo));
+}
+
+uint64_t mfr_host_block_all(void) {
+  uint64_t all = ~0ull, before = 0;
+  syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
+  return before;
+}
+void mfr_host_set_mask(uint64_t mask) { syscall(SYS_rt_sigprocmask, SIG_SETMASK, &mask, NULL, 8); }
+int mfr_host_sigwait(uint64_t mask, void *siginfo, int64_t timeout_ns) {
+  struct timespec t = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+  return result_of(syscall(SYS_rt_sigtimedwait, &mask, siginfo, timeout_ns < 0 ? NULL : &t, 8));
+}
+
+// The kernel's own layout: libc's sigaction() refuses signals 32 and 33.
+struct kernel_sigaction {
+  void (*handler)(int);
+  unsigned long flags;
+  void (*restorer)(void);
+  uint64_t mask;
+};
+int mfr_host_disposition(int signo) {
+  struct kernel_sigaction a = {0};
+  if (syscall(SYS_rt_sigaction, signo, NULL, &a, 8) < 0) return -errno;
+  return a.handler == SIG_DFL ? 0 : a.handler == SIG_IGN ? 1 : 2;
+}
+static void set_disposition(int signo, void (*handler)(int)) {
+  struct kernel_sigaction a = {.handler = handler};
+  syscall(SYS_rt_sigaction, signo, &a, NULL, 8);
+}
+void mfr_host_set_default(int signo) { set_disposition(signo, SIG_DFL); }
+void mfr_host_set_ignored(int signo) { set_disposition(signo, SIG_IGN); }
+
+struct mfr_host_siginfo mfr_host_siginfo_of(const void *raw) {
+  siginfo_t info;
+  memcpy(&info, raw, sizeof info);
+  struct mfr_host_siginfo out = {info.si_signo, info.si_code, info.si_pid, info.si_status};
+  return out;
+}
+int mfr_host_waitid(int idtype, int id, void *siginfo, int options, void *usage) {
+  memset(siginfo, 0, sizeof(siginfo_t));
+  long r;
+  do r = syscall(SYS_waitid, idtype, id, siginfo, options, usage);
+  while (r < 0 && errno == EINTR);
+  return result_of(r);
+}
+
+int mfr_host_spawn_program(const struct mfr_host_spawn *how) {
+  volatile int error = 0;
+  int pid = vfork();
+  if (pid < 0) return -errno;
+  if (pid == 0) { // shares our memory until execve: change nothing but descriptors and signals
+    if (how->die_with_parent) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (how->ignore_child) set_disposition(SIGCHLD, SIG_IGN);
+    if (how->new_session) {
+      setsid();
+      dup2(how->null_fd, 0);
+      dup2(how->null_fd, 1);
+      dup2(how->stderr_fd >= 0 ? how->stderr_fd : how->null_fd, 2);
+      mfr_host_close_from(3, how->keep_fd, -1);
+      fcntl(how->keep_fd, F_SETFD, 0);
+    }
+    mfr_host_set_mask(how->mask);
+    execve(how->path, how->argv, how->envp);
+    error = errno;
+    _exit(127);
+  }
+  if (error) {
+    int status;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    return -error;
+  }
+  return pid;
+}
+int mfr_host_exec(const char *path, char *const *argv, char *const *envp) {
+  execve(path, argv, envp);
+  return -errno;
+}
+
+int mfr_host_usable_cores(void) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (sched_getaffinity(0, sizeof set, &set) < 0) return 1;
+  return CPU_COUNT(&set);
+}
+int mfr_host_close_from(int first, int keep, int keep2) {
+  if (keep2 >= 0 && keep2 < keep) {
+    int t = keep;
+    keep = keep2;
+    keep2 = t;
+  }
+  unsigned from = (unsigned)first;
+  int kept[2] = {keep, keep2};
+  for (int i = 0; i < 2; i++) {
+    if (kept[i] < (int)from) continue;
+    if (kept[i] > (int)from) syscall(SYS_close_range, from, (unsigned)kept[i] - 1, 0);
+    from = (unsigned)kept[i] + 1;
+  }
+  return result_of(syscall(SYS_close_range, from, ~0u, 0));
+}
+int mfr_host_peer_uid(int fd, uint32_t *uid) {
+  struct ucred cred;
+  socklen_t n = sizeof cred;
+  if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0) return -errno;
+  *uid = cred.uid;
+  return 0;
+}
+static int unix_socket(const char *path, struct sockaddr_un *address) {
+  if (strlen(path) >= sizeof address->sun_path) return -ENAMETOOLONG;
+  memset(address, 0, sizeof *address);
+  address->sun_family = AF_UNIX;
+  strcpy(address->sun_path, path);
+  return result_of(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+int mfr_host_listen(const char *path) {
+  struct sockaddr_un address;
+  int fd = unix_socket(path, &address);
+  if (fd < 0) return fd;
+  unlink(path);
+  mode_t mask = umask(0177);
+  int bound = bind(fd, (struct sockaddr *)&address, sizeof address);
+  int error = errno;
+  umask(mask);
+  if (bound < 0 || listen(fd, 16) < 0) {
+    if (bound == 0) error = errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
+}
+int mfr_host_connect(const char *path) {
+  struct sockaddr_un address;
+  int fd = unix_socket(path, &address);
+  if (fd < 0) return fd;
+  if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    int error = errno;
+    close(fd);
+    return -error;
+  }
+  return fd;
+}
+int mfr_host_accept(int fd) { return result_of(accept4(fd, NULL, NULL, SOCK_CLOEXEC)); }
+int mfr_host_no_core(void) {
+  struct rlimit none = {0, 0};
+  struct rlimit now;
+  if (getrlimit(RLIMIT_CORE, &now) == 0) none.rlim_max = now.rlim_max;
+  return result_of(setrlimit(RLIMIT_CORE, &none));
+}
+int mfr_host_getitimer(int which, void *out32) { return result_of(syscall(SYS_getitimer, which, out32)); }
+int mfr_host_setitimer(int which, const void *in32, void *out32) {
+  return result_of(syscall(SYS_setitimer, which, in32, out32));
+}
+int mfr_host_pdeathsig(int signo) { return result_of(prctl(PR_SET_PDEATHSIG, signo)); }
+int mfr_host_get_pdeathsig(void) {
+  int signo = 0;
+  return prctl(PR_GET_PDEATHSIG, &signo) < 0 ? -errno : signo;
+}
+int mfr_host_has_file_caps(const char *path) {
+  return getxattr(path, "security.capability", NULL, 0) > 0;
+}
+void mfr_host_thread_name(const char *name) { prctl(PR_SET_NAME, name); }
+char **mfr_host_environ(void) { return environ; }
+
+struct thread_start {
+  void (*body)(void *);
+  void *context;
+};
+static void *run_thread(void *raw) {
+  struct thread_start *start = raw;
+  start->body(start->context);
+  return NULL;
+}
+int mfr_host_start_thread(void (*body)(void *), void *context) {
+  static struct thread_start starts[8]; // threads live as long as the process
+  static uint32_t used;
+  uint32_t mine = __atomic_fetch_add(&used, 1, __ATOMIC_RELAXED);
+  if (mine >= 8) return -EAGAIN;
+  starts[mine] = (struct thread_start){body, context};
+  pthread_t thread;
+  int error = pthread_create(&thread, NULL, run_thread, &starts[mine]);
+  if (error) return -error;
+  pthread_detach(thread);
+  return 0;
+}
+void mfr_host_exit(int status) { _exit(status); }

@@ -1,0 +1,223 @@
+// mfr_host.h - what the Swift side needs of Linux and of the buffer, and cannot say in Swift.
+//
+// Only Swift imports this file; the shim never does. Functions named mfr_host_* are thin: no policy,
+// and errors come back as negative errno, never through errno.
+#ifndef MFR_HOST_H
+#define MFR_HOST_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "mfr_abi.h"
+
+// ---- the call table, as text (abi.c) --------------------------------------------------------------
+struct mfr_call_row {
+  uint32_t number;
+  const char *_Nonnull name;
+  const char *_Nonnull call_class; // LOCAL, SHARED, …
+  const char *_Nonnull commit;     // COUNT_IN, GONE(0), …
+  const char *_Nonnull flags;      // "0" or "BLOCKS | RESTARTS"
+  uint32_t arity;
+  const char *_Nonnull args[6];
+  const char *_Nonnull where;
+};
+// All rows, in the order of the table; `mfr_call_row_count` of them.
+const struct mfr_call_row *_Nonnull mfr_call_rows_first(void);
+extern const uint32_t mfr_call_row_count;
+
+// Offsets that are macros with casts in mfr_abi.h, which Swift cannot import.
+enum { MFR_OFF_DATA_VALUE = MFR_OFF_DATA, MFR_CHUNK_MAX_VALUE = MFR_CHUNK_MAX, MFR_SLOTS_VALUE = MFR_SLOTS };
+
+// ---- fields of the buffer, as pointers that the atomics of mfr_abi.h take --------------------------
+#define MFR_HEADER_FIELD(type, name)                                      \
+  static inline type *_Nonnull mfr_header_##name(void *_Nonnull base) {   \
+    return &mfr_header_of(base)->name;                                    \
+  }
+MFR_HEADER_FIELD(uint64_t, magic)
+MFR_HEADER_FIELD(uint32_t, version)
+MFR_HEADER_FIELD(uint32_t, total_bytes)
+MFR_HEADER_FIELD(uint32_t, set_id)
+MFR_HEADER_FIELD(int32_t, anchor_pid)
+MFR_HEADER_FIELD(int32_t, anchor_tid)
+MFR_HEADER_FIELD(int32_t, anchor_ppid)
+MFR_HEADER_FIELD(uint32_t, hash_off)
+MFR_HEADER_FIELD(uint32_t, start_level)
+MFR_HEADER_FIELD(uint64_t, started_ns)
+MFR_HEADER_FIELD(uint64_t, grant)
+MFR_HEADER_FIELD(uint64_t, sig_pending)
+MFR_HEADER_FIELD(uint32_t, live)
+MFR_HEADER_FIELD(uint32_t, sync)
+MFR_HEADER_FIELD(uint32_t, spin)
+MFR_HEADER_FIELD(uint32_t, wake_lag)
+MFR_HEADER_FIELD(uint32_t, late_us)
+MFR_HEADER_FIELD(uint32_t, kick)
+MFR_HEADER_FIELD(uint32_t, vote)
+MFR_HEADER_FIELD(uint32_t, parked)
+MFR_HEADER_FIELD(uint32_t, coordinator_wake)
+MFR_HEADER_FIELD(uint32_t, anchor_wake)
+MFR_HEADER_FIELD(int32_t, coordinator_pid)
+MFR_HEADER_FIELD(uint32_t, coordinator_starts)
+MFR_HEADER_FIELD(uint32_t, ending)
+MFR_HEADER_FIELD(uint32_t, mode)
+MFR_HEADER_FIELD(uint32_t, collapse)
+MFR_HEADER_FIELD(uint32_t, collapse_by)
+MFR_HEADER_FIELD(uint32_t, no_grow)
+MFR_HEADER_FIELD(uint32_t, exec_count)
+MFR_HEADER_FIELD(uint32_t, attached)
+MFR_HEADER_FIELD(uint32_t, level)
+MFR_HEADER_FIELD(uint32_t, exit_kind)
+MFR_HEADER_FIELD(int32_t, exit_value)
+MFR_HEADER_FIELD(uint64_t, exit_seq)
+MFR_HEADER_FIELD(uint64_t, sig_ignored)
+MFR_HEADER_FIELD(uint64_t, sig_caught)
+MFR_HEADER_FIELD(uint64_t, sig_blocked)
+MFR_HEADER_FIELD(int32_t, exec_pid)
+MFR_HEADER_FIELD(uint32_t, sig_nocldwait)
+MFR_HEADER_FIELD(uint64_t, failovers)
+MFR_HEADER_FIELD(uint64_t, respawns)
+MFR_HEADER_FIELD(uint64_t, divergences)
+MFR_HEADER_FIELD(uint64_t, bids)
+MFR_HEADER_FIELD(uint64_t, faults)
+MFR_HEADER_FIELD(uint64_t, collapses)
+MFR_HEADER_FIELD(uint64_t, grant_seq)
+MFR_HEADER_FIELD(uint64_t, level_max)
+#undef MFR_HEADER_FIELD
+
+static inline char *_Nonnull mfr_header_reason(void *_Nonnull base) { return mfr_header_of(base)->reason; }
+static inline char *_Nonnull mfr_header_program(void *_Nonnull base) { return mfr_header_of(base)->program; }
+static inline char *_Nonnull mfr_header_name(void *_Nonnull base) { return mfr_header_of(base)->name; }
+static inline uint8_t *_Nonnull mfr_header_siginfo(void *_Nonnull base, uint32_t signo) {
+  return mfr_header_of(base)->siginfo[signo % MFR_NSIG];
+}
+
+#define MFR_REPLICA_FIELD(type, name)                                                      \
+  static inline type *_Nonnull mfr_replica_##name(void *_Nonnull base, uint32_t index) {   \
+    return &mfr_replica_at(base, index)->name;                                             \
+  }
+MFR_REPLICA_FIELD(uint64_t, seq)
+MFR_REPLICA_FIELD(uint32_t, phase)
+MFR_REPLICA_FIELD(uint32_t, bid)
+MFR_REPLICA_FIELD(uint32_t, park)
+MFR_REPLICA_FIELD(uint32_t, state)
+MFR_REPLICA_FIELD(int32_t, pid)
+MFR_REPLICA_FIELD(uint32_t, request)
+MFR_REPLICA_FIELD(uint64_t, request_arg)
+MFR_REPLICA_FIELD(uint64_t, request_arg2)
+MFR_REPLICA_FIELD(int64_t, request_result)
+MFR_REPLICA_FIELD(uint32_t, request_done)
+MFR_REPLICA_FIELD(uint32_t, generation)
+MFR_REPLICA_FIELD(uint32_t, verdict)
+MFR_REPLICA_FIELD(uint32_t, unshared)
+MFR_REPLICA_FIELD(int32_t, wait_code)
+MFR_REPLICA_FIELD(int32_t, wait_status)
+MFR_REPLICA_FIELD(uint64_t, died_ns)
+MFR_REPLICA_FIELD(uint32_t, settled)
+MFR_REPLICA_FIELD(uint32_t, range_count)
+MFR_REPLICA_FIELD(uint32_t, ranges_more)
+#undef MFR_REPLICA_FIELD
+
+// Copies one replica's entry word by word, so that no field is torn. `state` is read first with
+// acquire: what its writer wrote before is in the copy.
+static inline struct mfr_replica mfr_host_replica(void *_Nonnull base, uint32_t index) {
+  struct mfr_replica copy;
+  const uint64_t *from = (const uint64_t *)mfr_replica_at(base, index);
+  uint64_t *to = (uint64_t *)&copy;
+  uint32_t state = mfr_load_acquire32(&mfr_replica_at(base, index)->state);
+  for (uint32_t i = 0; i < sizeof copy / 8; i++) to[i] = mfr_load_relaxed64(from + i);
+  copy.state = state;
+  return copy;
+}
+
+// Zeroes the entry of a free place, all but its state.
+static inline void mfr_host_clear_replica(void *_Nonnull base, uint32_t index) {
+  struct mfr_replica *replica = mfr_replica_at(base, index);
+  uint64_t *words = (uint64_t *)replica;
+  for (uint32_t i = 0; i < sizeof *replica / 8; i++)
+    if (i != offsetof(struct mfr_replica, state) / 8) mfr_store_relaxed64(words + i, 0);
+  mfr_store_relaxed32(&replica->park, 0);
+}
+
+static inline struct mfr_rpc *_Nonnull mfr_host_rpc(void *_Nonnull base) { return &mfr_header_of(base)->rpc; }
+static inline uint8_t *_Nonnull mfr_host_rpc_data(void *_Nonnull base) { return mfr_header_of(base)->rpc.data; }
+static inline uint32_t *_Nonnull mfr_host_rpc_state(void *_Nonnull base) { return &mfr_header_of(base)->rpc.state; }
+static inline uint32_t *_Nonnull mfr_host_rpc_cancel(void *_Nonnull base) { return &mfr_header_of(base)->rpc.cancel; }
+static inline struct mfr_slot *_Nonnull mfr_host_slot(void *_Nonnull base, uint64_t seq) { return mfr_slot_at(base, seq); }
+static inline struct mfr_range *_Nonnull mfr_host_ranges(void *_Nonnull base, uint32_t index) { return mfr_ranges_of(base, index); }
+static inline uint64_t *_Nonnull mfr_host_slot_word(void *_Nonnull base, uint64_t seq) { return &mfr_slot_at(base, seq)->word; }
+
+// Copies `count` bytes of the data ring from `off` on, wrapping at its end.
+static inline void mfr_host_data_copy(void *_Nonnull base, uint64_t off, void *_Nonnull to, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) ((uint8_t *)to)[i] = *mfr_data_at(base, off + i);
+}
+
+// ---- Linux --------------------------------------------------------------------------------------
+// Waits while *word == expected; timeout_ns < 0: without limit. 0, -EAGAIN, -ETIMEDOUT or -EINTR.
+int mfr_host_futex_wait(uint32_t *_Nonnull word, uint32_t expected, int64_t timeout_ns);
+// Wakes up to `count` waiters; returns how many.
+int mfr_host_futex_wake(uint32_t *_Nonnull word, int count);
+uint64_t mfr_host_now_ns(void);      // CLOCK_MONOTONIC
+uint64_t mfr_host_realtime_ns(void); // CLOCK_REALTIME
+int mfr_host_gettid(void);
+int mfr_host_memfd(const char *_Nonnull name);
+int mfr_host_tgkill(int pid, int tid, int signo);
+int mfr_host_kill(int pid, int signo);
+// Queues the given raw siginfo (128 bytes); the kernel refuses codes >= 0 with -EPERM.
+int mfr_host_sigqueueinfo(int pid, int signo, const void *_Nonnull siginfo);
+
+// Signal masks as 64 bits, bit signo-1; includes the two signals that libc keeps for itself.
+uint64_t mfr_host_block_all(void); // returns the mask before
+void mfr_host_set_mask(uint64_t mask);
+// Waits for a signal of `mask`: its number (siginfo filled), -EAGAIN on time-out, -EINTR.
+int mfr_host_sigwait(uint64_t mask, void *_Nonnull siginfo, int64_t timeout_ns);
+// 0 default, 1 ignored, 2 handled
+int mfr_host_disposition(int signo);
+void mfr_host_set_default(int signo);
+void mfr_host_set_ignored(int signo);
+
+struct mfr_host_siginfo { // the fields of a siginfo that are read here
+  int32_t signo, code, pid, status;
+};
+struct mfr_host_siginfo mfr_host_siginfo_of(const void *_Nonnull raw);
+
+// waitid(P_PID …): 0 with *out filled (pid 0: nothing to report), or -errno. `usage` may be NULL (144 bytes).
+int mfr_host_waitid(int idtype, int id, void *_Nonnull siginfo, int options, void *_Nullable usage);
+
+struct mfr_host_spawn {
+  const char *_Nonnull path;
+  char *_Nullable const *_Nonnull argv;
+  char *_Nullable const *_Nonnull envp;
+  uint64_t mask;         // signal mask of the new program
+  int32_t ignore_child;  // 1: SIGCHLD ignored in the new program
+  int32_t new_session;   // 1: setsid, and descriptors as given below
+  int32_t keep_fd;       // new_session: this descriptor stays open, all others from 3 on are closed
+  int32_t null_fd;       // new_session: becomes 0 and 1 (and 2, when stderr_fd < 0)
+  int32_t stderr_fd;     // new_session: becomes 2
+  int32_t die_with_parent; // 1: PR_SET_PDEATHSIG SIGKILL
+};
+// Starts a program by vfork and execve; returns its pid, or -errno of the execve. Call it from the
+// main thread: PR_SET_PDEATHSIG is bound to the calling thread.
+int mfr_host_spawn_program(const struct mfr_host_spawn *_Nonnull how);
+int mfr_host_exec(const char *_Nonnull path, char *_Nullable const *_Nonnull argv, char *_Nullable const *_Nonnull envp);
+
+int mfr_host_usable_cores(void);
+int mfr_host_close_from(int first, int keep, int keep2);
+int mfr_host_peer_uid(int fd, uint32_t *_Nonnull uid);
+int mfr_host_listen(const char *_Nonnull path); // UNIX stream socket, mode 0600; fd or -errno
+int mfr_host_connect(const char *_Nonnull path);
+int mfr_host_accept(int fd);
+int mfr_host_no_core(void);
+int mfr_host_getitimer(int which, void *_Nonnull out32);
+int mfr_host_setitimer(int which, const void *_Nonnull in32, void *_Nonnull out32);
+int mfr_host_pdeathsig(int signo);
+int mfr_host_get_pdeathsig(void);
+int mfr_host_has_file_caps(const char *_Nonnull path);
+void mfr_host_thread_name(const char *_Nonnull name);
+// Replaces the command line shown by ps (argv area) and the thread name.
+char *_Nullable *_Nonnull mfr_host_environ(void);
+int mfr_host_start_thread(void (*_Nonnull body)(void *_Nonnull), void *_Nonnull context);
+void mfr_host_exit(int status) __attribute__((noreturn));
+
+#endif

@@ -1,0 +1,161 @@
+/// Faults and divergences: whose are they?
+extension ReplicaSet {
+  /// A divergence in which the leader is in the minority.
+  struct Heal: Sendable {
+    var leader: Life
+    var sequence: LaneSequence
+  }
+
+  // MARK: faults
+
+  mutating func judgeFaults(_ view: inout SetView) {
+    for replica in view.replicas where replica.state == .faulted && !replica.verdictGiven && !isCondemned(replica) {
+      guard view[replica.index]?.state == .faulted, let fault = replica.fault else { continue }
+      if counted[Life(replica)] != fault.sequence {
+        counted[Life(replica)] = fault.sequence
+        actions.append(.count(.fault))
+      }
+      switch judge(replica, fault, view) {
+      case .own:
+        var event = Event("fault", replica)
+        event.cause = Self.cause(of: fault)
+        event.text = "the guest's own"
+        actions.append(.report(event))
+        actions.append(.verdict(replica.index, .own))
+      case .die: kill(replica, Self.cause(of: fault), leaving: false, &view)
+      case .go: break
+      case nil:
+        // The others have to come to this place, too.
+        for other in view.replicas where other.takesPart && other.parked && other.sequence < fault.sequence {
+          actions.append(.wake(other.index))
+        }
+        lookAgain(in: .microseconds(200))
+      }
+    }
+  }
+
+  /// nil: not known yet.
+  private func judge(_ replica: ReplicaView, _ fault: ReplicaView.Fault, _ view: SetView) -> Verdict? {
+    let others = view.replicas.filter { $0.takesPart && $0.index != replica.index && !isCondemned($0) }
+    if others.isEmpty { return .own }
+    if fault.isHardware { return others.contains { $0.state != .faulted || $0.fault?.isHardware == false } ? .die : judgeLastHardware(replica, view) }
+    var undecided = false
+    var same = 1
+    var different = 0
+    for other in others {
+      if other.state == .faulted, let theirs = other.fault, theirs.sequence == fault.sequence {
+        if theirs.signal == fault.signal { same += 1 } else { different += 1 }
+      } else if other.sequence > fault.sequence || other.sequence == fault.sequence && other.parked {
+        return .die
+      } else if other.state == .diverged {
+        continue
+      } else {
+        undecided = true
+      }
+    }
+    if undecided { return nil }
+    if same != different { return same > different ? .own : .die }
+    return replica.index == view.leader ? .own : .die
+  }
+
+  /// All that are left have hit broken memory: one of them must carry on with it.
+  private func judgeLastHardware(_ replica: ReplicaView, _ view: SetView) -> Verdict {
+    let last = view.replicas.filter { $0.takesPart && !isCondemned($0) }.map(\.index).min()
+    return replica.index == last ? .own : .die
+  }
+
+  // MARK: divergences
+
+  mutating func judgeDivergences(_ view: inout SetView) {
+    for replica in view.replicas where replica.state == .diverged && !replica.verdictGiven && !isCondemned(replica) {
+      guard view[replica.index]?.state == .diverged, let theirs = replica.divergence else { continue }
+      if counted[Life(replica)] != theirs.sequence {
+        counted[Life(replica)] = theirs.sequence
+        actions.append(.count(.divergence))
+        var event = Event("divergence", replica, level: .warning)
+        event.sequence = theirs.sequence
+        event.call = theirs.call
+        actions.append(.report(event))
+      }
+    }
+    guard heal == nil else {
+      lookAgain(in: .milliseconds(1))
+      return
+    }
+    let open = view.replicas.compactMap { replica -> LaneSequence? in
+      replica.state == .diverged && !replica.verdictGiven && !isCondemned(replica) ? replica.divergence?.sequence : nil
+    }
+    // The earliest one first: what comes after it may be its consequence.
+    guard let sequence = open.min() else { return }
+    judgeDivergence(at: sequence, &view)
+  }
+
+  private mutating func judgeDivergence(at sequence: LaneSequence, _ view: inout SetView) {
+    let parties = view.replicas.filter { $0.takesPart && !isCondemned($0) }
+    var dissent: [Divergent: [ReplicaView]] = [:]
+    var agreeing: [ReplicaView] = []
+    var undecided: [ReplicaView] = []
+    for party in parties {
+      if party.state == .diverged, !party.verdictGiven, let own = party.divergence, own.sequence == sequence {
+        dissent[Divergent(identity: own.identity, output: own.output), default: []].append(party)
+      } else if party.index == view.leader || party.sequence > sequence {
+        agreeing.append(party)
+      } else {
+        undecided.append(party)
+      }
+    }
+    let largest = dissent.values.max { $0.count < $1.count } ?? []
+    let others = dissent.values.flatMap { $0 }
+    if let leader = view[view.leader], leader.takesPart, agreeing.contains(where: { $0.index == leader.index }) {
+      if 2 * largest.count > parties.count, parties.count > 2 {
+        // The leader is wrong: it goes, its later calls with it. What it did at this slot has happened.
+        heal = Heal(leader: Life(leader), sequence: sequence)
+        for party in agreeing { kill(party, Event.Cause(kind: "divergence"), leaving: false, &view) }
+        lookAgain(in: .milliseconds(1))
+        return
+      }
+      if 2 * agreeing.count >= parties.count || undecided.isEmpty {
+        for party in others { kill(party, Event.Cause(kind: "divergence"), leaving: false, &view) }
+        return
+      }
+    } else if undecided.isEmpty {
+      // The leader is gone: whoever are the most go on from here.
+      for party in largest { actions.append(.verdict(party.index, .go)) }
+      let stays = Set(largest.map(\.index))
+      for party in others where !stays.contains(party.index) {
+        kill(party, Event.Cause(kind: "divergence"), leaving: false, &view)
+      }
+      return
+    }
+    for party in undecided where party.parked { actions.append(.wake(party.index)) }
+    lookAgain(in: .microseconds(200))
+  }
+
+  private struct Divergent: Hashable {
+    var identity: UInt64
+    var output: UInt64
+  }
+
+  /// After the death of a leader that had gone astray: the lane goes on from where the others left it.
+  mutating func finishHeal(_ view: inout SetView) {
+    let parties = view.replicas.filter { $0.takesPart && !isCondemned($0) }
+    let waiting = parties.filter { $0.state == .diverged && !$0.verdictGiven }
+    // A coordinator that started anew finds it by this: nobody is left but those who differed.
+    guard let dead = view.lostLeader, heal?.leader == Life(dead) || heal == nil && waiting.count == parties.count,
+      let sequence = heal?.sequence ?? waiting.compactMap({ $0.divergence?.sequence }).min()
+    else {
+      if let heal, !view.replicas.contains(where: { Life($0) == heal.leader }) { self.heal = nil }
+      return
+    }
+    heal = nil
+    guard !waiting.isEmpty else { return }
+    actions.append(.discardSlots(after: sequence, through: dead.sequence))
+    for replica in waiting where replica.divergence?.sequence == sequence {
+      actions.append(.verdict(replica.index, .go))
+      view.change(replica.index) {
+        $0.verdictGiven = true
+        $0.state = .running
+      }
+    }
+  }
+}

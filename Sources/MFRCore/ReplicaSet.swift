@@ -1,0 +1,274 @@
+/// The coordinator's mind: what one replica set looks like goes in, what to do comes out.
+///
+/// Everything that matters lies in the buffer. What is kept here only saves work, spaces attempts and times
+/// events: a coordinator that starts anew, with an empty value, decides the same.
+public struct ReplicaSet: Sendable {
+  /// One index, one life.
+  struct Life: Hashable, Sendable {
+    var index: ReplicaIndex
+    var generation: UInt32
+    init(_ replica: ReplicaView) {
+      index = replica.index
+      generation = replica.generation
+    }
+  }
+  struct Condemned: Sendable {
+    var cause: Event.Cause
+    var leaving: Bool
+    var at: Moment
+  }
+
+  /// Replicas that were killed and are not dead yet.
+  var condemned: [Life: Condemned] = [:]
+  /// Deaths that no new replica has made good yet, oldest first.
+  var losses: [Moment] = []
+  var born: [Life: Moment] = [:]
+  var inStep: Set<Life> = []
+  var growth = Growth()
+  /// A divergence in which the leader is wrong: what is to be done when it is dead.
+  var heal: Heal?
+  var attached: UInt32?
+  /// Divergences and faults that have been counted.
+  var counted: [Life: LaneSequence] = [:]
+
+  // One round's working state.
+  var actions: [Action] = []
+  var now = Moment(0)
+  /// When to look again though nobody wakes us; nil: never.
+  public private(set) var wait: Duration?
+
+  public init() {}
+
+  /// Decides about one view of the set. Afterwards `wait` says when to look again.
+  public mutating func plan(_ view: SetView, now: Moment) -> [Action] {
+    actions = []
+    wait = nil
+    self.now = now
+    var view = view
+    forgetOldLives(view)
+    settleDeaths(&view)
+    if view.ended || view.mode != .lane { return actions }
+    electAfterDeath(&view)
+    followExec(&view)
+    followCollapse(&view)
+    lowerLevel(&view)
+    judgeFaults(&view)
+    judgeDivergences(&view)
+    answerBids(&view)
+    admitJoiners(view)
+    grow(view)
+    repeatKills(view)
+    return actions
+  }
+
+  mutating func lookAgain(in delay: Duration) {
+    wait = min(wait ?? delay, delay)
+  }
+
+  private mutating func forgetOldLives(_ view: SetView) {
+    let lives = Set(view.replicas.filter(\.exists).map(Life.init))
+    condemned = condemned.filter { lives.contains($0.key) }
+    born = born.filter { lives.contains($0.key) }
+    inStep.formIntersection(lives)
+    counted = counted.filter { lives.contains($0.key) }
+    for replica in view.replicas where replica.exists && born[Life(replica)] == nil { born[Life(replica)] = now }
+  }
+
+  func isCondemned(_ replica: ReplicaView) -> Bool { condemned[Life(replica)] != nil }
+
+  /// Kills a replica. It no longer takes part in this round.
+  mutating func kill(_ replica: ReplicaView, _ cause: Event.Cause, leaving: Bool, _ view: inout SetView) {
+    if !isCondemned(replica) {
+      condemned[Life(replica)] = Condemned(cause: cause, leaving: leaving, at: now)
+      actions.append(.kill(replica.index, leaving: leaving))
+    }
+    view.change(replica.index) { $0.state = .left }
+  }
+
+  /// A kill is repeated when the death does not show: its first sending may have gone to a place without a pid.
+  private mutating func repeatKills(_ view: SetView) {
+    for replica in view.replicas where replica.exists && replica.state != .dead {
+      guard let entry = condemned[Life(replica)] else { continue }
+      if now.since(entry.at) > .milliseconds(5) {
+        condemned[Life(replica)]?.at = now
+        actions.append(.kill(replica.index, leaving: entry.leaving))
+      }
+      lookAgain(in: .milliseconds(5))
+    }
+  }
+
+  // MARK: deaths
+
+  private mutating func settleDeaths(_ view: inout SetView) {
+    for replica in view.replicas {
+      guard replica.state == .dead, let death = replica.death else { continue }
+      let settlement = Settlement.decide(death.facts)
+      actions.append(.settle(replica.index, settlement))
+      view.change(replica.index) { $0.live = false }
+      let entry = condemned[Life(replica)]
+      let leaving = view.ended || entry?.leaving == true
+      var event = Event(leaving ? "left" : "lost", replica, level: leaving ? .info : .warning)
+      event.cause = entry?.cause ?? cause(of: death, replica)
+      event.settlement = settlement
+      if death.facts.claimed { event.call = death.facts.call }
+      event.untilDecision = now.since(death.at)
+      actions.append(.report(event))
+      if settlement == .unknown {
+        var event = Event("unsettled", replica, level: .error)
+        event.call = death.facts.call
+        event.text = "whether the call had happened could not be found out; it is repeated"
+        actions.append(.report(event))
+      }
+      if !leaving {
+        losses.append(death.at)
+        if losses.count > 64 { losses.removeFirst() }
+        growth.noteLoss(bornAt: born[Life(replica)], at: death.at)
+      }
+      if view.leader == replica.index { view.lostLeader = replica }
+      view.someoneDied = true
+    }
+  }
+
+  private func cause(of death: ReplicaView.Death, _ replica: ReplicaView) -> Event.Cause {
+    if death.exited { return Event.Cause(kind: "exit", status: death.value) }
+    if let fault = replica.fault, fault.sequence == replica.sequence, fault.signal == death.value {
+      return Self.cause(of: fault)
+    }
+    return Event.Cause(kind: "signal", signal: death.value)
+  }
+
+  static func cause(of fault: ReplicaView.Fault) -> Event.Cause {
+    Event.Cause(
+      kind: fault.isHardware ? "poison" : "fault", signal: fault.signal, code: fault.code, address: fault.address)
+  }
+
+  private mutating func electAfterDeath(_ view: inout SetView) {
+    guard view.someoneDied || view[view.leader]?.takesPart != true else { return }
+    finishHeal(&view)
+    if view[view.leader]?.takesPart != true, view.execPid.rawValue == 0 || view.lostLeader != nil,
+      let heir = Selection.heir(view.replicas.filter { !isCondemned($0) })
+    {
+      move(to: heir, &view)
+      actions.append(.count(.failover))
+      actions.append(.report(Event("lead", heir)))
+    }
+    for replica in view.replicas where replica.takesPart { actions.append(.wake(replica.index)) }
+  }
+
+  mutating func move(to replica: ReplicaView, _ view: inout SetView) {
+    actions.append(.grant(replica.index))
+    view.leader = replica.index
+  }
+
+  // MARK: exec, collapse, level
+
+  /// One replica has become another program: the others, which still are the old one, go.
+  private mutating func followExec(_ view: inout SetView) {
+    let before = attached ?? view.attached
+    guard view.execPid.rawValue != 0, view.attached != before else {
+      if view.execPid.rawValue == 0 { attached = view.attached }
+      return
+    }
+    let others = view.replicas.filter { $0.exists && $0.pid != view.execPid }
+    if others.isEmpty {
+      attached = view.attached
+      if let survivor = view.replicas.first(where: { $0.pid == view.execPid }), survivor.index != view.leader {
+        move(to: survivor, &view)
+      }
+      actions.append(.execOver)
+      view.execPid = ProcessID(0)
+      return
+    }
+    dismiss(others, Event.Cause(kind: "exec"), &view)
+  }
+
+  private mutating func followCollapse(_ view: inout SetView) {
+    guard view.collapse == .asked, let survivor = view[view.collapseBy] else { return }
+    let others = view.replicas.filter { $0.exists && $0.index != survivor.index }
+    if !others.isEmpty {
+      dismiss(others, Event.Cause(kind: "collapse"), &view)
+      return
+    }
+    if view.leader != survivor.index { move(to: survivor, &view) }
+    actions.append(.count(.collapse))
+    var event = Event("collapse", survivor, level: .warning)
+    event.text = view.reason
+    actions.append(.report(event))
+    actions.append(.alone(survivor.index))
+    view.collapse = .alone
+  }
+
+  private mutating func dismiss(_ replicas: [ReplicaView], _ cause: Event.Cause, _ view: inout SetView) {
+    for replica in replicas where replica.state != .dead {
+      if replica.state == .reserved, replica.pid.rawValue == 0 {
+        actions.append(.abandonClone(replica.index, donor: growth.donor))
+        growth.forget()
+        view.change(replica.index) { $0.state = .free }
+      } else {
+        kill(replica, cause, leaving: true, &view)
+      }
+    }
+    lookAgain(in: .milliseconds(1))
+  }
+
+  private mutating func lowerLevel(_ view: inout SetView) {
+    guard view.collapse == .none, view.execPid.rawValue == 0 else { return }
+    var surplus = view.replicas.filter { $0.takesPart && $0.state != .reserved && !isCondemned($0) }
+    // Who goes first: not yet in step, then the highest place; never the leader.
+    surplus.sort { ($0.unshared ? 0 : 1, $0.index) > ($1.unshared ? 0 : 1, $1.index) }
+    surplus.removeAll { $0.index == view.leader }
+    for replica in surplus.prefix(max(0, surplus.count - Int(min(view.level, 15)))) {
+      kill(replica, Event.Cause(kind: "level"), leaving: true, &view)
+    }
+  }
+
+  // MARK: bids
+
+  private mutating func answerBids(_ view: inout SetView) {
+    let bidders = view.replicas.filter { $0.bids && $0.exists }
+    guard !bidders.isEmpty else { return }
+    if view.collapse == .none, let winner = Selection.winner(of: bidders.filter { !isCondemned($0) }, in: view) {
+      move(to: winner, &view)
+      actions.append(.count(.bid))
+      var event = Event("lead", winner)
+      event.text = "bid"
+      actions.append(.report(event))
+    }
+    for bidder in bidders {
+      actions.append(.dismissBid(bidder.index))
+      actions.append(.wake(bidder.index))
+    }
+  }
+
+  // MARK: joiners
+
+  private mutating func admitJoiners(_ view: SetView) {
+    for replica in view.replicas where replica.takesPart && !isCondemned(replica) {
+      if replica.state == .joining, !replica.unshared {
+        if !replica.unshareRequested { actions.append(.unshare(replica.index)) }
+        lookAgain(in: .milliseconds(20))
+      }
+      guard replica.state == .running, replica.unshared, inStep.insert(Life(replica)).inserted else { continue }
+      // The first replica of a set is in step by itself.
+      if replica.generation <= 1, replica.index.rawValue == 0 { continue }
+      var event = Event("in_step", replica)
+      if !losses.isEmpty {
+        event.untilInStep = now.since(losses.removeFirst())
+        actions.append(.count(.respawn))
+      }
+      actions.append(.report(event))
+    }
+  }
+}
+
+extension SetView {
+  mutating func change(_ index: ReplicaIndex, _ body: (inout ReplicaView) -> Void) {
+    guard let place = replicas.firstIndex(where: { $0.index == index }) else { return }
+    body(&replicas[place])
+  }
+}
+
+extension ReplicaSet {
+  /// Why no new replica is being made at the moment; empty when nothing holds it up.
+  public var growthReason: String { growth.reason }
+}

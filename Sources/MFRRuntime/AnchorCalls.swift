@@ -1,0 +1,281 @@
+import CMFRABI
+import Glibc
+
+/// Calls that the anchor makes for the guest, because they belong to the process that the outside sees.
+///
+/// It answers each sequence number exactly once: the same number posted again, by a replica that took over from
+/// a dead one, gets the answer that it had.
+struct AnchorCalls {
+  /// Pids of replicas that were reaped; their SIGCHLD may come later than that.
+  private var reapedReplicas: Set<Int32> = []
+  private var answered: (sequence: UInt64, result: Int64, data: [UInt8])?
+  /// Children of the guest whose end has been told to it.
+  private var told: Set<Int32> = []
+  /// Children of the guest seen so far: saves looking through /proc.
+  private var known: Set<Int32> = []
+
+  private static let dataBytes = 1024
+  private static let statusAt = 0
+  private static let usageAt = 16
+  private static let infoAt = 256
+
+  /// Answers the posted call if it can be answered now; a wait for a child stays posted.
+  mutating func serve(_ buffer: SyncBuffer, own: Set<Int32>) {
+    let base = buffer.base
+    guard buffer.load(mfr_host_rpc_state(base)) == MFR_RPC_POSTED.rawValue else { return }
+    let call = mfr_host_rpc(base)
+    let sequence = call.pointee.seq
+    let data = UnsafeMutableRawBufferPointer(start: mfr_host_rpc_data(base), count: Self.dataBytes)
+    if let answered, answered.sequence == sequence {
+      data.copyBytes(from: answered.data)
+      finish(buffer, answered.result)
+      return
+    }
+    let arguments = [
+      call.pointee.args.0, call.pointee.args.1, call.pointee.args.2, call.pointee.args.3, call.pointee.args.4,
+    ]
+    guard var result = perform(call.pointee.nr, arguments, data, own) else {
+      guard buffer.load(mfr_host_rpc_cancel(base)) != 0 else { return }
+      finish(buffer, Int64(-EINTR))  // not remembered: a repeat of this sequence waits anew
+      return
+    }
+    if result < -4095 { result = Int64(-EINVAL) }
+    answered = (sequence, result, Array(data))
+    finish(buffer, result)
+  }
+
+  private func finish(_ buffer: SyncBuffer, _ result: Int64) {
+    let state = mfr_host_rpc_state(buffer.base)
+    mfr_host_rpc(buffer.base).pointee.result = result
+    buffer.store(state, MFR_RPC_ANSWERED.rawValue)
+    _ = mfr_host_futex_wake(state, Int32.max)
+  }
+
+  /// The result of a call, or nil when it has to wait.
+  private mutating func perform(
+    _ number: UInt32, _ arguments: [UInt64], _ data: UnsafeMutableRawBufferPointer, _ own: Set<Int32>
+  ) -> Int64? {
+    func int(_ index: Int) -> Int32 { Int32(truncatingIfNeeded: arguments[index]) }
+    let me = getpid()
+    func target(_ pid: Int32) -> Int32 { pid == me || own.contains(pid) ? 0 : pid }
+    func outcome(_ result: Int32) -> Int64 { result < 0 ? Int64(-errno) : Int64(result) }
+    guard let start = data.baseAddress else { return Int64(-EINVAL) }
+
+    switch number {
+    case 61: return wait4(int(0), int(2), data, own)
+    case 247: return waitid(int(0), int(1), int(3), data, own)
+    case 109: return outcome(setpgid(target(int(0)), int(1)))
+    case 111: return outcome(getpgid(0))
+    case 121: return outcome(getpgid(target(int(0))))
+    case 112: return outcome(setsid())
+    case 124: return outcome(getsid(target(int(0))))
+    case 110: return Int64(getppid())
+    case 37: return Int64(alarm(UInt32(truncatingIfNeeded: arguments[0])))
+    case 36 where int(0) == 0: return Int64(mfr_host_getitimer(0, start))
+    case 38 where int(0) == 0: return Int64(mfr_host_setitimer(0, start, start + 32))
+    case 157 where int(0) == 1: return Int64(mfr_host_pdeathsig(int(1)))
+    case 157 where int(0) == 2:
+      let signal = mfr_host_get_pdeathsig()
+      data.storeBytes(of: signal, toByteOffset: 0, as: Int32.self)
+      return signal < 0 ? Int64(signal) : 0
+    default: return Int64(-ENOSYS)
+    }
+  }
+
+  // MARK: children of the guest
+
+  private enum Waited {
+    case child(RawSignal)
+    case notYet
+    case failed(Int32)
+  }
+
+  private mutating func wait4(
+    _ pid: Int32, _ options: Int32, _ data: UnsafeMutableRawBufferPointer, _ own: Set<Int32>
+  ) -> Int64? {
+    let allowed = WNOHANG | 2 | WCONTINUED | 0x2000_0000 | 0x4000_0000 | Int32(bitPattern: 0x8000_0000)
+    if options & ~allowed != 0 { return Int64(-EINVAL) }
+    let kind: idtype_t
+    let id: Int32
+    switch pid {
+    case 1...: (kind, id) = (P_PID, pid)
+    case 0: (kind, id) = (P_PGID, getpgid(0))
+    case -1: (kind, id) = (P_ALL, 0)
+    case Int32.min: return Int64(-ESRCH)
+    default: (kind, id) = (P_PGID, -pid)
+    }
+    switch take(kind, id, options & ~WNOHANG | WEXITED, data, own) {
+    case .failed(let code): return Int64(-code)
+    case .notYet: return options & WNOHANG != 0 ? 0 : nil
+    case .child(let signal):
+      data.storeBytes(of: Self.status(of: signal.info), toByteOffset: Self.statusAt, as: Int32.self)
+      return Int64(signal.info.pid)
+    }
+  }
+
+  private mutating func waitid(
+    _ kind: Int32, _ id: Int32, _ options: Int32, _ data: UnsafeMutableRawBufferPointer, _ own: Set<Int32>
+  ) -> Int64? {
+    if options & (WEXITED | 2 | WCONTINUED) == 0 { return Int64(-EINVAL) }
+    let which: idtype_t
+    var number = id
+    switch kind {
+    case 0: which = P_ALL
+    case 1: which = P_PID
+    case 2:
+      which = P_PGID
+      if id == 0 { number = getpgid(0) }
+    default: return Int64(-EINVAL)
+    }
+    switch take(which, number, options & ~WNOHANG, data, own) {
+    case .failed(let code): return Int64(-code)
+    case .notYet:
+      guard options & WNOHANG != 0 else { return nil }
+      for offset in 0..<128 { data[Self.infoAt + offset] = 0 }
+      return 0
+    case .child(let signal):
+      for (offset, byte) in signal.bytes.enumerated() { data[Self.infoAt + offset] = byte }
+      return 0
+    }
+  }
+
+  /// Takes one child of the guest that answers to `kind` and `id`, without blocking; its resource usage goes to `data`.
+  private mutating func take(
+    _ kind: idtype_t, _ id: Int32, _ options: Int32, _ data: UnsafeMutableRawBufferPointer, _ own: Set<Int32>
+  ) -> Waited {
+    let keep: Int32 = 0x0100_0000  // WNOWAIT
+    let usage = data.baseAddress.map { $0 + Self.usageAt }
+    func attempt(_ pid: Int32, peek: Bool) -> (Int32, RawSignal) {
+      var signal = RawSignal()
+      let result = signal.waitid(P_PID.rawValue, pid, options | WNOHANG | (peek ? keep : 0), usage: usage)
+      return (result, signal)
+    }
+    func taken(_ signal: RawSignal) -> Waited { .child(signal) }
+
+    if kind == P_PID {
+      if own.contains(id) { return .failed(ECHILD) }
+      let (result, signal) = attempt(id, peek: false)
+      if result < 0 { return .failed(-result) }
+      if signal.info.pid == 0 { return .notYet }
+      forget(id, options)
+      return taken(signal)
+    }
+    // The kernel may show a replica first: then every child of the guest is looked at.
+    var first = RawSignal()
+    let peeked = first.waitid(kind.rawValue, id, options | WNOHANG | keep)
+    if peeked == 0, first.info.pid != 0, !own.contains(first.info.pid) {
+      let (result, signal) = attempt(first.info.pid, peek: false)
+      if result == 0, signal.info.pid != 0 {
+        forget(signal.info.pid, options)
+        return taken(signal)
+      }
+    }
+    let hidden = peeked == 0 && first.info.pid != 0
+    if !hidden, anyKnown(kind, id) { return .notYet }
+    let children = childrenOfGuest(own: own).filter { kind == P_ALL || getpgid($0) == id }
+    if children.isEmpty { return .failed(ECHILD) }
+    for pid in children {
+      let (result, signal) = attempt(pid, peek: false)
+      if result == 0, signal.info.pid != 0 {
+        forget(pid, options)
+        return taken(signal)
+      }
+    }
+    return .notYet
+  }
+
+  private mutating func forget(_ pid: Int32, _ options: Int32) {
+    if options & 0x0100_0000 != 0 { return }
+    var info = RawSignal()
+    if info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | 0x0100_0000) == -ECHILD {
+      told.remove(pid)
+      known.remove(pid)
+    }
+  }
+
+  private mutating func anyKnown(_ kind: idtype_t, _ id: Int32) -> Bool {
+    for pid in known {
+      var info = RawSignal()
+      if info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | 0x0100_0000 | 0x4000_0000) < 0 {
+        known.remove(pid)
+        continue
+      }
+      if kind == P_ALL || getpgid(pid) == id { return true }
+    }
+    return false
+  }
+
+  /// All children of this process that are none of MFR's, found by asking for each process there is.
+  private mutating func childrenOfGuest(own: Set<Int32>) -> [Int32] {
+    guard let folder = opendir("/proc") else { return Array(known) }
+    defer { closedir(folder) }
+    var found: [Int32] = []
+    while let entry = readdir(folder) {
+      let pid = withUnsafeBytes(of: entry.pointee.d_name) { raw -> Int32? in
+        var number: Int32 = 0
+        for byte in raw {
+          if byte == 0 { break }
+          guard (48...57).contains(byte) else { return nil }
+          number = number &* 10 &+ Int32(byte - 48)
+        }
+        return number
+      }
+      guard let pid, pid > 0, !own.contains(pid) else { continue }
+      var info = RawSignal()
+      if info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | 0x0100_0000 | 0x4000_0000) == 0 { found.append(pid) }
+    }
+    known = Set(found)
+    return found
+  }
+
+  // MARK: what the signal loop needs
+
+  /// Takes a dead replica away for good; its SIGCHLD may come later than this.
+  mutating func reapReplica(_ pid: Int32) {
+    reap(pid)
+    if reapedReplicas.count > 256 { reapedReplicas.removeAll() }
+    reapedReplicas.insert(pid)
+  }
+
+  /// Whether `pid` was a replica that is gone already. Answers yes once.
+  mutating func wasReplica(_ pid: Int32) -> Bool { reapedReplicas.remove(pid) != nil }
+
+  /// The guest is being told about the end of `pid`.
+  mutating func noticed(_ pid: Int32) {
+    told.insert(pid)
+    known.insert(pid)
+  }
+
+  /// Children of the guest that have ended and whose SIGCHLD was merged into another one.
+  mutating func unnoticed(own: Set<Int32>) -> [RawSignal] {
+    var first = RawSignal()
+    let peeked = first.waitid(P_ALL.rawValue, 0, WEXITED | WNOHANG | 0x0100_0000)
+    guard peeked == 0, first.info.pid != 0, !told.contains(first.info.pid) else { return [] }
+    var result: [RawSignal] = []
+    for pid in childrenOfGuest(own: own) where !told.contains(pid) {
+      var info = RawSignal()
+      guard info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | 0x0100_0000) == 0, info.info.pid == pid else { continue }
+      told.insert(pid)
+      result.append(info)
+    }
+    return result
+  }
+
+  /// Takes an ended child away without telling anybody.
+  mutating func reap(_ pid: Int32) {
+    var info = RawSignal()
+    _ = info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG)
+    told.remove(pid)
+    known.remove(pid)
+  }
+
+  private static func status(of info: mfr_host_siginfo) -> Int32 {
+    switch info.code {
+    case Int32(CLD_EXITED): (info.status & 0xff) << 8
+    case Int32(CLD_KILLED): info.status & 0x7f
+    case Int32(CLD_DUMPED): info.status & 0x7f | 0x80
+    case Int32(CLD_CONTINUED): 0xffff
+    default: (info.status & 0xff) << 8 | 0x7f
+    }
+  }
+}

@@ -1,0 +1,160 @@
+import CMFRABI
+import Glibc
+import MFRCore
+
+/// Starts one program: makes its buffer, the coordinator and replica 0.
+///
+/// Must run on the main thread of a process whose signals are all blocked.
+public struct Launch {
+  /// The program was found but the kernel would not start it.
+  public struct CannotExecute: Error, CustomStringConvertible {
+    public let status: Int32
+    public let description: String
+  }
+
+  let options: RunOptions
+  let program: ProgramFile
+  /// The program's arguments after argv[0], as they came: they need not be text.
+  let arguments: CStrings
+  let shim: String
+  let tool: String
+  /// Signal mask that this process was started with, and that the program gets.
+  let mask: UInt64
+
+  public init(options: RunOptions, program: ProgramFile, arguments: CStrings, shim: String, tool: String, mask: UInt64) {
+    self.options = options
+    self.program = program
+    self.arguments = arguments
+    self.shim = shim
+    self.tool = tool
+    self.mask = mask
+  }
+
+  /// Returns the anchor once the program runs. Descriptors of the caller are gone then, but for the buffer's.
+  public func start() throws -> Anchor {
+    // Children that nobody waits for would vanish before their end is known.
+    let childIgnored = mfr_host_disposition(SIGCHLD) == 1
+    if childIgnored { mfr_host_set_default(SIGCHLD) }
+
+    let (buffer, descriptor) = try SyncBuffer.create()
+    fill(buffer)
+    let null = try Self.above2(Int32(try SystemError.retry("/dev/null") { Int(open("/dev/null", O_RDWR | O_CLOEXEC)) }))
+    let errors = options.verbose ? fcntl(2, F_DUPFD_CLOEXEC, 3) : -1
+    let startCoordinator = coordinatorStarter(buffer: buffer, descriptor: descriptor, null: null, errors: errors)
+    let coordinator = try SystemError.check("starting the coordinator", startCoordinator())
+
+    let replica = startReplica(buffer: buffer, descriptor: descriptor, childIgnored: childIgnored)
+    if replica < 0 {
+      buffer.store(mfr_header_ending(buffer.base), 1)
+      buffer.wakeCoordinator()
+      let code = -replica
+      throw CannotExecute(
+        status: code == ENOENT ? 127 : 126, description: "\(options.program[0]): \(SystemError.text(code))")
+    }
+    buffer.store(mfr_replica_pid(buffer.base, 0), replica)
+    buffer.wakeCoordinator()
+
+    // Whoever reads the guest's output waits for its end of file, which an anchor with a copy would hold up.
+    for standard in 0...(errors < 0 ? 2 : 1) { dup2(null, Int32(standard)) }
+    _ = mfr_host_close_from(3, descriptor, -1)
+    return Anchor(
+      buffer: buffer, coordinator: coordinator,
+      startCoordinator: coordinatorStarter(
+        buffer: buffer, descriptor: descriptor, null: 0, errors: errors < 0 ? -1 : 2))
+  }
+
+  /// Moves a descriptor out of the way of the standard ones, which the guest may have closed.
+  static func above2(_ descriptor: Int32) throws(SystemError) -> Int32 {
+    if descriptor > 2 { return descriptor }
+    let moved = Int32(try SystemError.retry("fcntl") { Int(fcntl(descriptor, F_DUPFD_CLOEXEC, 3)) })
+    close(descriptor)
+    return moved
+  }
+
+  private func fill(_ buffer: SyncBuffer) {
+    let base = buffer.base
+    buffer.store(mfr_header_version(base), MFR_ABI_VERSION)
+    buffer.store(mfr_header_total_bytes(base), UInt32(SyncBuffer.bytes))
+    buffer.store(mfr_header_set_id(base), 1)
+    buffer.store(mfr_header_anchor_pid(base), getpid())
+    buffer.store(mfr_header_anchor_tid(base), mfr_host_gettid())
+    buffer.store(mfr_header_anchor_ppid(base), getppid())
+    buffer.store(mfr_header_start_level(base), options.level)
+    buffer.store(mfr_header_level(base), options.level)
+    buffer.store(mfr_header_level_max(base), UInt64(RunOptions.maximumLevel))
+    buffer.store(mfr_header_started_ns(base), mfr_host_now_ns())
+    buffer.store(mfr_header_grant(base), 1 << 8)
+    buffer.store(mfr_header_live(base), 1)
+    SyncPolicy(method: options.sync, level: options.level, cores: UInt32(clamping: mfr_host_usable_cores())).write(to: buffer)
+    buffer.setProgram(options.program[0])
+    buffer.setName(options.name)
+    buffer.store(mfr_replica_generation(base, 0), 1)
+    buffer.store(mfr_replica_state(base, 0), MFR_REPLICA_RUNNING.rawValue)
+    buffer.store(mfr_replica_unshared(base, 0), 1)
+    buffer.store(mfr_header_magic(base), UInt64(MFR_ABI_MAGIC))
+  }
+
+  private func coordinatorStarter(
+    buffer: SyncBuffer, descriptor: Int32, null: Int32, errors: Int32
+  ) -> @Sendable () -> Int32 {
+    let settings = CoordinatorSettings(
+      descriptor: descriptor, sync: options.sync, selection: options.selection,
+      events: Self.absolute(options.events), verbose: options.verbose)
+    let tool = tool
+    // Everything a restart needs is made now: it must work when memory is short.
+    let path = CStrings([tool])
+    let argv = CStrings(["mfr-coordinator"] + settings.arguments)
+    let envp = CStrings(["PATH=/usr/bin:/bin"] + CoordinatorSettings.environment())
+    return {
+      guard let file = path.pointers[0] else { return -ENOMEM }
+      var how = mfr_host_spawn(
+        path: file, argv: argv.pointers, envp: envp.pointers, mask: 0, ignore_child: 0, new_session: 1,
+        keep_fd: descriptor, null_fd: null, stderr_fd: errors, die_with_parent: 0)
+      let started = mfr_host_spawn_program(&how)
+      if started > 0 {
+        buffer.store(mfr_header_coordinator_pid(buffer.base), started)
+        _ = mfr_add_acqrel32(mfr_header_coordinator_starts(buffer.base), 1)
+      }
+      return started
+    }
+  }
+
+  private func startReplica(buffer: SyncBuffer, descriptor: Int32, childIgnored: Bool) -> Int32 {
+    let envp = environment(descriptor)
+    return program.path.withCString { path in
+      var how = mfr_host_spawn(
+        path: path, argv: arguments.pointers, envp: envp.pointers, mask: mask,
+        ignore_child: childIgnored ? 1 : 0, new_session: 0, keep_fd: -1, null_fd: -1, stderr_fd: -1,
+        die_with_parent: 1)
+      return mfr_host_spawn_program(&how)
+    }
+  }
+
+  /// The caller's environment in its order, with what the shim needs; the shim takes that out again.
+  private func environment(_ descriptor: Int32) -> CStrings {
+    let result = CStrings([])
+    var preloaded = false
+    var entry = mfr_host_environ()
+    while let text = entry.pointee {
+      entry += 1
+      if strncmp(text, "MFR_BUFFER=", 11) == 0 { continue }
+      if strncmp(text, "LD_PRELOAD=", 11) == 0, !preloaded {
+        let old = String(cString: text + 11)
+        result.append(old.isEmpty ? "LD_PRELOAD=\(shim)" : "LD_PRELOAD=\(shim):\(old)")
+        preloaded = true
+      } else {
+        result.append(text)
+      }
+    }
+    if !preloaded { result.append("LD_PRELOAD=\(shim)") }
+    result.append("MFR_BUFFER=/proc/\(getpid())/fd/\(descriptor)")
+    return result
+  }
+
+  private static func absolute(_ path: String) -> String {
+    if path.isEmpty || path.hasPrefix("/") { return path }
+    guard let folder = getcwd(nil, 0) else { return path }
+    defer { free(folder) }
+    return String(cString: folder) + "/" + path
+  }
+}

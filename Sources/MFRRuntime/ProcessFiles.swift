@@ -1,0 +1,92 @@
+import CMFRABI
+import Glibc
+
+/// What `/proc/PID` tells about replicas.
+enum ProcessFiles {
+  /// A whole file, at most `limit` bytes; nil when it cannot be read.
+  static func read(_ path: String, limit: Int = 4 << 20) -> [UInt8]? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 64 << 10)
+    while bytes.count < limit {
+      let count = Glibc.read(descriptor, &chunk, chunk.count)
+      if count < 0, errno == EINTR { continue }
+      if count < 0 { return nil }
+      if count == 0 { break }
+      bytes += chunk[..<count]
+    }
+    return bytes
+  }
+
+  /// Totals of `/proc/PID/io`, also of a zombie.
+  static func ioTotals(_ pid: Int32) -> (read: UInt64, written: UInt64)? {
+    guard let bytes = read("/proc/\(pid)/io", limit: 4096) else { return nil }
+    var totals: [UInt64] = []
+    // The first two lines are rchar and wchar.
+    for line in bytes.split(separator: 10).prefix(2) {
+      guard let number = UInt64(String(decoding: line.drop { !(48...57).contains($0) }, as: UTF8.self)) else {
+        return nil
+      }
+      totals.append(number)
+    }
+    return totals.count == 2 ? (totals[0], totals[1]) : nil
+  }
+
+  /// Parent of a process, nil when there is no such process.
+  static func parent(_ pid: Int32) -> Int32? {
+    guard let bytes = read("/proc/\(pid)/stat", limit: 4096), let name = bytes.lastIndex(of: UInt8(ascii: ")")) else {
+      return nil
+    }
+    let fields = bytes[(name + 1)...].split(separator: 32)
+    return fields.count > 1 ? Int32(String(decoding: fields[1], as: UTF8.self)) : nil
+  }
+
+  struct Mapping {
+    var start: UInt64
+    var end: UInt64
+    var permissions: String
+    var name: String
+    var isPrivateWritable: Bool {
+      permissions.dropFirst().hasPrefix("w") && permissions.hasSuffix("p")
+        && !["[vvar]", "[vdso]", "[vsyscall]", "[vvar_vclock]"].contains(name)
+    }
+  }
+
+  /// The address space, in ascending order.
+  static func mappings(_ pid: Int32) -> [Mapping] {
+    guard let bytes = read("/proc/\(pid)/maps", limit: 64 << 20) else { return [] }
+    var found: [Mapping] = []
+    for line in bytes.split(separator: 10) {
+      let fields = line.split(separator: 32, maxSplits: 5)
+      guard fields.count >= 2 else { continue }
+      let bounds = fields[0].split(separator: UInt8(ascii: "-"))
+      guard bounds.count == 2, let start = UInt64(String(decoding: bounds[0], as: UTF8.self), radix: 16),
+        let end = UInt64(String(decoding: bounds[1], as: UTF8.self), radix: 16), start < end
+      else { continue }
+      let name = fields.count > 5 ? String(decoding: fields[5].drop { $0 == 32 }, as: UTF8.self) : ""
+      found.append(
+        Mapping(start: start, end: end, permissions: String(decoding: fields[1], as: UTF8.self), name: name))
+    }
+    return found
+  }
+
+  /// Addresses of the pages of a mapping that are in memory, at most 65536 of them.
+  static func presentPages(_ pid: Int32, _ mapping: Mapping) -> [UInt64] {
+    let descriptor = open("/proc/\(pid)/pagemap", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return [] }
+    defer { close(descriptor) }
+    var pages: [UInt64] = []
+    var entries = [UInt64](repeating: 0, count: 512)
+    var page = mapping.start / 4096
+    while page < mapping.end / 4096, pages.count < 65536 {
+      let wanted = Int(min(512, mapping.end / 4096 - page))
+      let count = pread(descriptor, &entries, wanted * 8, off_t(truncatingIfNeeded: page &* 8)) / 8
+      if count <= 0 { break }
+      for offset in 0..<count where entries[offset] >> 63 == 1 { pages.append((page + UInt64(offset)) * 4096) }
+      page += UInt64(count)
+    }
+    return pages
+  }
+}

@@ -1,0 +1,24 @@
+import CMFRABI
+import Glibc
+
+/// A siginfo as the kernel hands it over: 128 bytes, opaque but for a few fields.
+struct RawSignal {
+  var bytes = [UInt8](repeating: 0, count: 128)
+
+  /// Number, code, sender or child, and exit status.
+  var info: mfr_host_siginfo {
+    bytes.withUnsafeBytes { raw in
+      guard let start = raw.baseAddress else { return mfr_host_siginfo() }
+      return mfr_host_siginfo_of(start)
+    }
+  }
+  var number: Int32 { info.signo }
+
+  /// `waitid` into this value: 0, or -errno. A pid of 0 afterwards: nothing to report.
+  mutating func waitid(_ kind: idtype_t.RawValue, _ id: Int32, _ options: Int32, usage: UnsafeMutableRawPointer? = nil) -> Int32 {
+    bytes.withUnsafeMutableBytes { raw in
+      guard let start = raw.baseAddress else { return -EINVAL }
+      return mfr_host_waitid(Int32(bitPattern: UInt32(kind)), id, start, options, usage)
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import CMFRABI
+import Glibc
+import MFRCore
+
+/// Carries actions out on the buffer and on replicas.
+struct Repairs {
+  let buffer: SyncBuffer
+  let events: EventLog
+  private var base: UnsafeMutableRawPointer { buffer.base }
+  /// Where the next batch of ranges of a joiner begins, by place and life.
+  private var unshareCursor: [UInt32: (generation: UInt32, next: UInt64)] = [:]
+
+  init(buffer: SyncBuffer, events: EventLog) {
+    self.buffer = buffer
+    self.events = events
+  }
+
+  mutating func carryOut(_ action: Action) {
+    switch action {
+    case .settle(let index, let settlement): settle(index.rawValue, settlement)
+    case .discardSlots(let after, let through): discard(after: after.rawValue, through: through.rawValue)
+    case .grant(let index): grant(index.rawValue)
+    case .wake(let index): buffer.unpark(index.rawValue)
+    case .dismissBid(let index): buffer.store(mfr_replica_bid(base, index.rawValue), 0)
+    case .kill(let index, let leaving): kill(index.rawValue, leaving: leaving)
+    case .verdict(let index, let verdict): give(verdict, to: index.rawValue)
+    case .clone(let index, let donor): reserve(index.rawValue, donor: donor.rawValue)
+    case .abandonClone(let index, let donor):
+      if let donor { _ = mfr_and_acqrel32(mfr_replica_request(base, donor.rawValue), ~MFR_REQ_CLONE) }
+      if buffer.load(mfr_replica_pid(base, index.rawValue)) == 0 {
+        change(index.rawValue, from: MFR_REPLICA_RESERVED, to: MFR_REPLICA_FREE)
+      }
+    case .nudge(let index): Self.nudge(buffer, index.rawValue)
+    case .unshare(let index): unshare(index.rawValue)
+    case .alone: alone()
+    case .execOver: buffer.store(mfr_header_exec_pid(base), 0)
+    case .count(let counter): count(counter)
+    case .report(let event): events.write(event)
+    }
+  }
+
+  @discardableResult
+  private func change(_ place: UInt32, from: mfr_replica_state, to: mfr_replica_state) -> Bool {
+    mfr_cas_acqrel32(mfr_replica_state(base, place), from.rawValue, to.rawValue) != 0
+  }
+
+  private func settle(_ place: UInt32, _ settlement: Settlement) {
+    let sequence = buffer.load(mfr_replica_seq(base, place))
+    let field = mfr_host_slot_word(base, sequence)
+    let word = mfr_load_acquire64(field)
+    if settlement != .nothing, mfr_word_is_seq(word, sequence) != 0 {
+      let free = word & ~UInt64(MFR_WORD_STATE_MASK)
+      let slot = mfr_host_slot(base, sequence)
+      switch settlement {
+      case .done(let result):
+        slot.pointee.result = result
+        slot.pointee.flags = 0
+        slot.pointee.signo = 0
+        _ = mfr_cas_acqrel64(field, word, free | UInt64(MFR_SLOT_DONE.rawValue))
+      default:
+        _ = mfr_cas_acqrel64(field, word, free | UInt64(MFR_WORD_RETRY) | UInt64(MFR_SLOT_EMPTY.rawValue))
+      }
+    }
+    _ = mfr_and_acqrel32(mfr_header_live(base), ~(1 << place))
+    _ = mfr_and_acqrel32(mfr_header_parked(base), ~(1 << place))
+    buffer.store(mfr_replica_settled(base, place), 1)
+    buffer.wakeAnchor()
+  }
+
+  private func discard(after: UInt64, through: UInt64) {
+    let count = through > after ? min(through - after, UInt64(MFR_SLOTS_VALUE)) : 0
+    guard count > 0 else { return }
+    for step in 1...count { mfr_store_release64(mfr_host_slot_word(base, after &+ step), 0) }
+  }
+
+  private func grant(_ place: UInt32) {
+    let field = mfr_header_grant(base)
+    let epoch = (buffer.load(field) >> 8) &+ 1
+    buffer.store(mfr_header_grant_seq(base), buffer.load(mfr_replica_seq(base, place)))
+    buffer.store(field, epoch << 8 | UInt64(place))
+  }
+
+  private func kill(_ place: UInt32, leaving: Bool) {
+    if leaving {
+      for state in [MFR_REPLICA_RUNNING, MFR_REPLICA_JOINING, MFR_REPLICA_FAULTED, MFR_REPLICA_DIVERGED] {
+        change(place, from: state, to: MFR_REPLICA_LEFT)
+      }
+    }
+    if let pid = buffer.replicaPid(place) { _ = mfr_host_kill(pid, SIGKILL) }
+  }
+
+  private func give(_ verdict: Verdict, to place: UInt32) {
+    let field = mfr_replica_verdict(base, place)
+    buffer.store(field, verdict.rawValue)
+    _ = mfr_host_futex_wake(field, Int32.max)
+  }
+
+  private func reserve(_ place: UInt32, donor: UInt32) {
+    guard buffer.load(mfr_replica_pid(base, place)) == 0 else { return }
+    prepare(place)
+    guard change(place, from: MFR_REPLICA_FREE, to: MFR_REPLICA_RESERVED) else { return }
+    mfr_replica_request_result(base, donor).pointee = 0
+    buffer.store(mfr_replica_request_arg(base, donor), UInt64(place))
+    _ = mfr_or_acqrel32(mfr_replica_request(base, donor), MFR_REQ_CLONE)
+  }
+
+  /// Clears what the last process at this place has left, all but its generation.
+  private func prepare(_ place: UInt32) {
+    let generation = buffer.load(mfr_replica_generation(base, place))
+    mfr_host_clear_replica(base, place)
+    buffer.store(mfr_replica_generation(base, place), generation &+ 1)
+  }
+
+  private mutating func unshare(_ place: UInt32) {
+    let generation = buffer.load(mfr_replica_generation(base, place))
+    guard let pid = buffer.replicaPid(place) else { return }
+    var next: UInt64 = 0
+    if let cursor = unshareCursor[place], cursor.generation == generation { next = cursor.next }
+    let ranges = ProcessFiles.mappings(pid).filter { $0.isPrivateWritable && $0.start >= next }
+    let batch = ranges.prefix(Int(MFR_RANGES))
+    let table = mfr_host_ranges(base, place)
+    for (offset, range) in batch.enumerated() {
+      table[offset] = mfr_range(start: range.start, end: range.end)
+    }
+    buffer.store(mfr_replica_range_count(base, place), UInt32(batch.count))
+    buffer.store(mfr_replica_ranges_more(base, place), ranges.count > batch.count ? 1 : 0)
+    unshareCursor[place] = (generation, batch.last?.end ?? next)
+    _ = mfr_or_acqrel32(mfr_replica_request(base, place), MFR_REQ_UNSHARE)
+    Self.nudge(buffer, place)
+  }
+
+  private func alone() {
+    let field = mfr_header_collapse(base)
+    buffer.store(field, MFR_COLLAPSE_ALONE.rawValue)
+    _ = mfr_host_futex_wake(field, Int32.max)
+  }
+
+  private func count(_ counter: Action.Counter) {
+    let field =
+      switch counter {
+      case .failover: mfr_header_failovers(base)
+      case .respawn: mfr_header_respawns(base)
+      case .divergence: mfr_header_divergences(base)
+      case .bid: mfr_header_bids(base)
+      case .fault: mfr_header_faults(base)
+      case .collapse: mfr_header_collapses(base)
+      }
+    buffer.add(field, 1)
+  }
+}
+
+extension Repairs {
+  /// Gets a replica to look at its requests: out of a queue for a slot, or out of a blocking call.
+  static func nudge(_ buffer: SyncBuffer, _ place: UInt32) {
+    let base = buffer.base
+    if place == UInt32(truncatingIfNeeded: buffer.load(mfr_header_grant(base)) & 0xff) {
+      _ = mfr_or_acqrel32(mfr_header_kick(base), 1)
+    }
+    buffer.unpark(place)
+    if buffer.load(mfr_replica_phase(base, place)) == MFR_PHASE_BLOCKED.rawValue, let pid = buffer.replicaPid(place) {
+      _ = mfr_host_tgkill(pid, pid, SIGSYS)
+    }
+  }
+}
+
+extension SyncBuffer {
+  /// Pid of the replica at a place, if it is one: only a child of the anchor is signalled, whatever the buffer says.
+  func replicaPid(_ place: UInt32) -> Int32? {
+    let pid = load(mfr_replica_pid(base, place))
+    guard pid > 1, ProcessFiles.parent(pid) == load(mfr_header_anchor_pid(base)) else { return nil }
+    return pid
+  }
+}
