@@ -1,3 +1,5 @@
+import MFRControl
+
 /// What one run of `mfr-load` saw. It is written as JSON and read back by campaign and benchmark.
 public struct LoadReport: Sendable {
   public var name: String
@@ -37,18 +39,20 @@ public struct LoadReport: Sendable {
 
   public init(_ json: JSON) throws {
     func count(_ key: String) throws -> Int {
-      guard let value = json[key].integer else { throw Failure("load report without '\(key)'") }
-      return value
+      guard let value = json[key]?.integer else { throw Failure("load report without '\(key)'") }
+      return Int(value)
     }
     func time(_ key: String) throws -> Duration {
-      guard let value = json[key].number else { throw Failure("load report without '\(key)'") }
+      guard let value = json[key]?.double else { throw Failure("load report without '\(key)'") }
       return .nanoseconds(Int64(value * 1000))
     }
-    guard let name = json["name"].string, let seconds = json["seconds"].number else {
+    guard let name = json["name"]?.string, let seconds = json["seconds"]?.double else {
       throw Failure("not a load report: \(json.text.prefix(200))")
     }
     var kinds: [String: Int] = [:]
-    if case .object(let members) = json["kinds"] { kinds = members.compactMapValues(\.integer) }
+    if case .object(let members) = json["kinds"] {
+      for member in members { kinds[member.key] = Int(member.value.integer ?? 0) }
+    }
     self.init(
       name: name, seconds: seconds, requests: try count("requests"), errors: try count("errors"),
       wrong: try count("wrong"), doubled: try count("doubled"), reconnects: try count("reconnects"),
@@ -57,12 +61,12 @@ public struct LoadReport: Sendable {
 
   public var json: JSON {
     .object([
-      "name": .string(name), "seconds": .number(seconds), "requests": .number(Double(requests)),
-      "requests_per_second": .number(requestsPerSecond.rounded()), "errors": .number(Double(errors)),
-      "wrong": .number(Double(wrong)), "doubled": .number(Double(doubled)),
-      "reconnects": .number(Double(reconnects)), "p50_us": .number(p50.microseconds),
-      "p99_us": .number(p99.microseconds), "max_us": .number(max.microseconds),
-      "kinds": .object(kinds.mapValues { .number(Double($0)) }),
+      .init("name", .string(name)), .init("seconds", .number(seconds)), .init("requests", JSON(requests)),
+      .init("requests_per_second", JSON(Int(requestsPerSecond))), .init("errors", JSON(errors)),
+      .init("wrong", JSON(wrong)), .init("doubled", JSON(doubled)), .init("reconnects", JSON(reconnects)),
+      .init("p50_us", .number(p50.microseconds)), .init("p99_us", .number(p99.microseconds)),
+      .init("max_us", .number(max.microseconds)),
+      .init("kinds", .object(kinds.sorted { $0.key < $1.key }.map { .init($0.key, JSON($0.value)) })),
     ])
   }
 
@@ -76,5 +80,16 @@ public struct LoadReport: Sendable {
       lines.append("  " + kinds.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", "))
     }
     return lines.joined(separator: "\n")
+  }
+}
+
+extension JSON {
+  /// Any number.
+  public var double: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
   }
 }

@@ -1,0 +1,70 @@
+import Glibc
+import MFRControl
+import MFRHarness
+
+/// Breaks replicas of a guest one after the other, and learns from the events file when it is whole again.
+struct Breaker {
+  let guest: Guest
+  private(set) var pids: [pid_t] = []
+  private(set) var kills = 0
+  private(set) var log = RecoveryLog()
+
+  init(_ guest: Guest) throws {
+    self.guest = guest
+    pids = try guest.status().replicas.map(\.pid)
+  }
+
+  var isWhole: Bool { pids.count == (guest.level ?? 0) + 1 }
+
+  /// Reads fresh events.
+  mutating func look() throws {
+    for event in try guest.events?.fresh() ?? [] {
+      log.add(event)
+      guard let pid = event["pid"]?.integer.map(pid_t.init) else { continue }
+      switch event["event"]?.string {
+      case "lost", "left": pids.removeAll { $0 == pid }
+      case "in_step": if !pids.contains(pid) { pids.append(pid) }
+      default: break
+      }
+    }
+  }
+
+  mutating func kill(_ signal: Int32, using random: inout SeededRandom) {
+    guard let victim = pids.randomElement(using: &random) else { return }
+    if Glibc.kill(victim, signal) == 0 { kills += 1 }
+    pids.removeAll { $0 == victim }
+  }
+}
+
+/// What the events file tells about losses and recoveries.
+struct RecoveryLog {
+  private(set) var lost = 0
+  private(set) var inStep = 0
+  private(set) var divergences = 0
+  private(set) var causes: [String: Int] = [:]
+  private(set) var decisions: [Duration] = []
+  private(set) var recoveries: [Duration] = []
+
+  mutating func add(_ event: JSON) {
+    switch event["event"]?.string {
+    case "lost":
+      lost += 1
+      causes[event["cause"]?["kind"]?.string ?? "unknown", default: 0] += 1
+      if let time = event["decision_us"]?.double { decisions.append(.nanoseconds(Int64(time * 1000))) }
+    case "in_step":
+      if let time = event["in_step_us"]?.double {
+        inStep += 1
+        recoveries.append(.nanoseconds(Int64(time * 1000)))
+      }
+    case "divergence": divergences += 1
+    default: break
+    }
+  }
+
+  var times: String { "decided \(Self.spread(decisions)), in step \(Self.spread(recoveries))" }
+
+  static func spread(_ times: [Duration]) -> String {
+    guard let middle = times.median, let late = times.quantile(0.99), let last = times.max() else { return "-" }
+    return "p50 \(shown(middle)) p99 \(shown(late)) max \(shown(last))"
+  }
+}
