@@ -50,11 +50,11 @@ struct RecoveryLog {
     case "lost":
       lost += 1
       causes[event["cause"]?["kind"]?.string ?? "unknown", default: 0] += 1
-      if let time = event["decision_us"]?.double { decisions.append(.nanoseconds(Int64(time * 1000))) }
+      if let time = event["us_to_decision"]?.integer { decisions.append(.microseconds(time)) }
     case "in_step":
-      if let time = event["in_step_us"]?.double {
+      if let time = event["us_to_in_step"]?.integer {
         inStep += 1
-        recoveries.append(.nanoseconds(Int64(time * 1000)))
+        recoveries.append(.microseconds(time))
       }
     case "divergence": divergences += 1
     default: break

@@ -7,7 +7,6 @@ public final class Guest {
   public let name: String
   public let child: Child
   public let events: EventLog?
-  private let control: String?
 
   /// `level` nil: native. Output goes to `directory/guest.out` and `guest.err` unless descriptors are given.
   public init(
@@ -22,25 +21,28 @@ public final class Guest {
     defer { close(error) }
     let given = descriptors ?? [nil, out, error]
     guard let level else {
-      control = nil
       events = nil
       child = try Child(arguments, descriptors: given, directory: directory)
       return
     }
     let file = directory + "/events.jsonl"
-    control = try Tools.path("mfr-ctl")
     let command = [try Tools.path("mfr-run"), "--level", "\(level)", "--name", name, "--events", file] + options
     child = try Child(command + ["--"] + arguments, descriptors: given, directory: directory)
     events = EventLog(file)
   }
 
+  /// Asks the coordinator over its socket, as `mfr-ctl` does, without a process for it.
+  public func ask(_ request: ControlRequest) throws -> JSON {
+    let fd = try Port.connect(path: RuntimeDirectory.socket(in: RuntimeDirectory.path, anchor: child.pid))
+    defer { close(fd) }
+    try File.writeAll(fd, Array((request.json.text + "\n").utf8), what: "control socket")
+    let answer = try JSON.parse(File.readAll(fd, what: "control socket").prefix { $0 != 0x0A })
+    guard answer["ok"]?.bool == true else { throw Failure(answer["error"]?.string ?? "no answer from the coordinator") }
+    return answer
+  }
+
   public func status() throws -> SetStatus {
-    guard let control else { throw Failure("\(name) runs natively: it has no status") }
-    let (ending, out, error) = try output(of: [control, "status", name, "--json"])
-    guard ending == .exited(0) else { throw Failure("mfr-ctl status \(name): \(ending): \(error)") }
-    guard let set = try JSON.parse(out.utf8)["sets"]?.array?.first.flatMap({ SetStatus(json: $0) }) else {
-      throw Failure("mfr-ctl status: no set named \(name): \(out)")
-    }
+    guard let set = try ask(.status)["set"].flatMap({ SetStatus(json: $0) }) else { throw Failure("\(name): no status") }
     return set
   }
 
@@ -61,14 +63,6 @@ public final class Guest {
     }
     if let ending = child.ending { throw Failure("\(name) ended with \(ending)") }
     guard whole else { throw Failure("\(name) is not whole after \(limit): \(last)") }
-  }
-
-  /// Runs `mfr-ctl inject` with arguments; returns what it printed.
-  public func inject(_ arguments: [String]) throws -> String {
-    guard let control else { throw Failure("\(name) runs natively: nothing can be injected") }
-    let (ending, out, error) = try output(of: [control, "inject", name] + arguments)
-    guard ending == .exited(0) else { throw Failure("mfr-ctl inject \(arguments.joined(separator: " ")): \(error)") }
-    return out
   }
 
   /// CPU time of a process and all its threads.

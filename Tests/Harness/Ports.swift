@@ -16,18 +16,33 @@ public enum Port {
 
   /// A socket that listens on a path.
   public static func listener(path: String) throws -> Int32 {
+    let fd = try unixSocket(path) { bind($0, $1, $2) }
+    try call("listen") { listen(fd, 16) }
+    return fd
+  }
+
+  /// A connection to a socket at a path.
+  public static func connect(path: String) throws -> Int32 { try unixSocket(path) { Glibc.connect($0, $1, $2) } }
+
+  private static func unixSocket(
+    _ path: String, _ use: (Int32, UnsafePointer<sockaddr>, socklen_t) -> Int32
+  ) throws -> Int32 {
     let fd = try call("socket") { socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0) }
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
-    guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { throw Failure("\(path): too long for a socket") }
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-    try call("bind \(path)") {
-      withUnsafePointer(to: &address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+    do {
+      guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { throw Failure("\(path): too long for a socket") }
+      withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+      try call("socket \(path)") {
+        withUnsafePointer(to: &address) {
+          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { use(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
       }
+      return fd
+    } catch {
+      close(fd)
+      throw error
     }
-    try call("listen") { listen(fd, 16) }
-    return fd
   }
 
   /// Does somebody take connections on this port?
@@ -37,7 +52,7 @@ public enum Port {
     defer { close(fd) }
     var address = loopback(port)
     return withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
     } == 0
   }
 

@@ -1,0 +1,188 @@
+import ArgumentParser
+import Glibc
+import MFRControl
+import MFRHarness
+
+struct Servers: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "servers",
+    abstract: "Breaks replicas of servers under load; a client that checks every answer must see nothing.")
+
+  @OptionGroup var common: CommonOptions
+  @Option(help: "Servers, or 'all'. May be repeated. --list shows them.")
+  var server: [String] = []
+  @Option(help: "How long to break replicas, per server and level.")
+  var seconds = 60.0
+  @Option(help: "Faults, separated by commas: KILL, SEGV, ILL, FPE, BUS, ABRT (signals to one replica), poison.")
+  var faults = "KILL,SEGV,ILL,FPE,BUS,poison"
+  @Option(help: "Milliseconds between faults: from-to.")
+  var every = "100-300"
+  @Option(help: "Connections of the load.")
+  var connections = 16
+  @Flag(help: "List the servers and stop.")
+  var list = false
+
+  static let usual = [
+    "lighttpd-1k", "lighttpd-1k-close", "lighttpd-1m", "lighttpd-1m-close", "beanstalkd", "busybox", "haproxy", "nginx",
+  ]
+
+  func run() throws {
+    if list {
+      for service in Service.all { say("\(padded(service.name, 20)) \(service.about)") }
+      return
+    }
+    let names = server.isEmpty ? Self.usual : server == ["all"] ? Service.all.map(\.name) : server
+    let services = try names.map(Service.named)
+    let pace = every.split(separator: "-").compactMap { Int64($0) }
+    guard pace.count == 2, pace[0] >= 1, pace[0] <= pace[1] else { throw ValidationError("--every \(every)") }
+    let chosen = try faults.split(separator: ",").map { try ReplicaFault(String($0)) }
+    guard !chosen.isEmpty else { throw ValidationError("--faults: none") }
+
+    var tally = Tally()
+    for service in services {
+      for level in try common.levels() {
+        let levelName = level.map(String.init) ?? "native"
+        let again = "Scripts/campaign --server \(service.name) --level \(levelName) --seconds \(fixed(seconds, 0))"
+          + " --faults \(faults) --every \(every) --seed \(common.seed)"
+        let label = padded("\(service.name) level \(levelName)", 28)
+        try tally.run(label, keep: common.keep, repeatWith: again) { directory in
+          var campaign = try ServerCampaign(
+            service, level: level, directory: directory, seed: common.seed, faults: chosen,
+            pace: .milliseconds(pace[0])...(.milliseconds(pace[1])))
+          defer { campaign.end() }
+          return try campaign.run(seconds: seconds, connections: connections)
+        }
+      }
+    }
+    try tally.finish()
+  }
+}
+
+/// What is done to one replica.
+enum ReplicaFault: Hashable {
+  case signal(String)
+  case poison
+
+  init(_ name: String) throws {
+    if name == "poison" {
+      self = .poison
+    } else if CommonOptions.names[name] != nil {
+      self = .signal(name)
+    } else {
+      throw ValidationError("unknown fault '\(name)'")
+    }
+  }
+
+  var name: String {
+    switch self {
+    case .signal(let name): name
+    case .poison: "poison"
+    }
+  }
+}
+
+/// One server under load, broken again and again.
+struct ServerCampaign {
+  private let running: RunningService
+  private let level: Int?
+  private let faults: [ReplicaFault]
+  private let pace: ClosedRange<Duration>
+  private var random: SeededRandom
+  private var inflicted: [String: Int] = [:]
+  private var passedOver = 0
+  private var log = RecoveryLog()
+  private var journal: [String] = []
+
+  init(
+    _ service: Service, level: Int?, directory: String, seed: UInt64, faults: [ReplicaFault],
+    pace: ClosedRange<Duration>
+  ) throws {
+    self.level = level
+    self.faults = faults
+    self.pace = pace
+    random = SeededRandom(seed: seed)
+    running = try RunningService(service, level: level, directory: directory)
+  }
+
+  func end() { running.stop() }
+
+  mutating func run(seconds: Double, connections: Int) throws -> String {
+    let load = try running.startLoad(seconds: seconds + 1, connections: connections)
+    defer {
+      load.child.stop(SIGKILL)
+      try? File.write(running.directory + "/faults.txt", journal.joined(separator: "\n") + "\n")
+    }
+    let begun = Instant.now
+    let end = begun + .seconds(fraction: seconds)
+    if level ?? 0 > 0 {
+      while true {
+        pause(.nanoseconds(Int64.random(in: pace.lowerBound.nanoseconds...pace.upperBound.nanoseconds, using: &random)))
+        guard Instant.now < end else { break }
+        if let ending = running.guest.child.poll() { throw Failure("the server ended: \(ending); \(tally)") }
+        if load.child.poll() != nil { break }
+        try breakOne(since: begun)
+      }
+    }
+    let report = try load.finish(upTo: .seconds(fraction: seconds + 60))
+    if let ending = running.guest.child.poll() { throw Failure("the server ended: \(ending); \(tally); \(report.text)") }
+    guard report.isClean else { throw Failure("\(report.text)\n      \(tally)") }
+    let summary = "\(report.requests) answers right, \(Int(report.requestsPerSecond)) per second, latency max \(shown(report.max))"
+    guard let level, level > 0 else { return summary }
+    let status = try checkRecovery()
+    return """
+      \(summary)
+            \(tally)
+            lost \(log.lost), back in step \(log.inStep): \(log.times)
+            at the end \(status.line)
+      """
+  }
+
+  /// All losses must have been made good.
+  private mutating func checkRecovery() throws -> SetStatus {
+    try running.guest.waitUntilWhole(upTo: .seconds(10))
+    let status = try running.guest.status()
+    for event in try running.guest.events?.fresh() ?? [] { log.add(event) }
+    guard log.lost > 0 else { throw Failure("no replica was lost: \(tally)") }
+    guard log.inStep == log.lost, status.respawns == UInt64(log.lost) else {
+      throw Failure("lost \(log.lost), in step again \(log.inStep), respawns \(status.respawns): \(tally)")
+    }
+    return status
+  }
+
+  private var tally: String {
+    let parts = inflicted.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    let causes = log.causes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    return "faults: \(parts.joined(separator: ", "))\(passedOver > 0 ? ", passed over \(passedOver)" : "")"
+      + (causes.isEmpty ? "" : "; losses by cause: \(causes.joined(separator: ", "))")
+  }
+
+  /// Breaks a random replica, if another one is in step.
+  private mutating func breakOne(since begun: Instant) throws {
+    let fault = faults.randomElement(using: &random) ?? .signal("KILL")
+    let status = try running.guest.status()
+    let able = status.replicas.filter(\.isInStep)
+    guard able.count >= 2, let victim = able.randomElement(using: &random) else {
+      passedOver += 1
+      note("passed over \(fault.name): \(status.line)", begun)
+      return
+    }
+    switch fault {
+    case .signal(let name):
+      let number = CommonOptions.names[name] ?? SIGKILL
+      note("\(name) to \(victim.pid), \(victim.role) \(victim.index) at \(victim.sequence)", begun)
+      guard kill(victim.pid, number) == 0 else { return }
+    case .poison:
+      let places: [ControlRequest.Injection.Place] = [.heap, .stack, .data]
+      let place = places.randomElement(using: &random) ?? .heap
+      let answer = try? running.guest.ask(
+        .inject(.init(fault: .poison, target: .index(victim.index), place: place, seed: random.next() >> 1)))
+      note("poison in \(place.text) of \(victim.pid), \(victim.role) \(victim.index): \(answer?.text ?? "refused")", begun)
+      guard answer != nil else { return }
+    }
+    inflicted[fault.name, default: 0] += 1
+  }
+
+  private mutating func note(_ text: String, _ begun: Instant) {
+    journal.append("\(fixed((Instant.now - begun).seconds, 4)) \(text)")
+  }
+}
