@@ -1,0 +1,58 @@
+// calls/memory.c - mappings. Each replica maps for itself; the address is the leader's.
+#include "../shim.h"
+
+#define MAP_SHARED_BIT 1
+#define MAP_FIXED 0x10
+#define MAP_ANONYMOUS 0x20
+#define MAP_FIXED_NOREPLACE 0x100000
+#define PROT_WRITE 2
+#define MREMAP_MAYMOVE 1
+#define MREMAP_FIXED 2
+
+static u64 map_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
+  (void)c, (void)ctx, (void)hash;
+  return 0;
+}
+static long map_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
+  (void)t, (void)data;
+  *(int *)ctx = 1; // this replica's own mapping is made
+  return mfr_gate(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+}
+static u32 map_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
+  (void)c, (void)ctx, (void)data, (void)result;
+  return 0;
+}
+static int is_error(long r) { return r < 0 && r > -4096; }
+
+static void map_consume(struct mfr_call *c, void *ctx, const u8 *data, long result) {
+  (void)data;
+  if (*(int *)ctx || is_error(result)) return;
+  long r;
+  if (c->nr == __NR_mmap) {
+    long flags = c->a[3] & MAP_FIXED ? c->a[3] : c->a[3] | MAP_FIXED_NOREPLACE;
+    r = SYS6(mmap, result, c->a[1], c->a[2], flags, c->a[4], c->a[5]);
+  } else if (result == c->a[0]) {
+    r = SYS5(mremap, c->a[0], c->a[1], c->a[2], c->a[3] & ~(MREMAP_MAYMOVE | MREMAP_FIXED), 0);
+  } else {
+    r = SYS5(mremap, c->a[0], c->a[1], c->a[2], c->a[3] | MREMAP_MAYMOVE | MREMAP_FIXED, result);
+  }
+  // This replica cannot have the mapping: it is of no use to the set any more. The set heals.
+  if (r != result) SYS2(kill, mfr_self.rpid, MFR_SIGKILL);
+}
+static const struct mfr_shape map_shape = {map_prepare, map_produce, map_used, map_consume, NULL};
+
+long mfr_call_mmap(struct mfr_call *c) {
+  if ((c->a[3] & MAP_SHARED_BIT) && ((c->a[2] & PROT_WRITE) || (c->a[3] & MAP_ANONYMOUS)))
+    mfr_collapse("maps writable shared memory", 1);
+  int made = 0;
+  u64 at = mfr_self.seq;
+  long r = mfr_lane_call(c, &map_shape, &made);
+  // A follower maps the descriptor later than the leader: the leader may not close it before.
+  if (!(c->a[3] & MAP_ANONYMOUS) && !is_error(r)) mfr_self.mmap_seq = at;
+  return r;
+}
+
+long mfr_call_mremap(struct mfr_call *c) {
+  int made = 0;
+  return mfr_lane_call(c, &map_shape, &made);
+}

@@ -1,0 +1,149 @@
+// commit.c - what became of a call whose leader died inside it, as far as a replica must look:
+// the descriptor table is one, the file system is one, so the next leader can see whether the call
+// happened. (What only the zombie tells - /proc/PID/io - the coordinator settles: MFRRuntime.)
+#include "shim.h"
+
+#define F_GETFD 1
+#define AT_FDCWD (-100)
+#define AT_SYMLINK_NOFOLLOW 0x100
+
+static u64 *open_word(long fd) { return &mfr_self.h->fd_open[(u64)fd / 64 % (MFR_MAX_FDS / 64)]; }
+static u64 *nonblock_word(long fd) {
+  return &mfr_self.h->fd_nonblock[(u64)fd / 64 % (MFR_MAX_FDS / 64)];
+}
+static int fd_ok(long fd) { return fd >= 0 && fd < (long)MFR_MAX_FDS; }
+
+int mfr_fd_known(long fd) { return fd_ok(fd) && (*open_word(fd) >> (fd % 64) & 1); }
+void mfr_fd_set(long fd) {
+  if (!fd_ok(fd)) return;
+  *open_word(fd) |= 1ull << (fd % 64);
+  *nonblock_word(fd) &= ~(1ull << (fd % 64));
+}
+void mfr_fd_clear(long fd) {
+  if (!fd_ok(fd)) return;
+  *open_word(fd) &= ~(1ull << (fd % 64));
+  *nonblock_word(fd) &= ~(1ull << (fd % 64));
+}
+int mfr_fd_nonblocking(long fd) { return fd_ok(fd) && (*nonblock_word(fd) >> (fd % 64) & 1); }
+void mfr_fd_mark_nonblocking(long fd) {
+  if (fd_ok(fd)) *nonblock_word(fd) |= 1ull << (fd % 64);
+}
+
+long mfr_lowest_free(long from) {
+  for (long fd = from < 0 ? 0 : from; fd < (long)MFR_MAX_FDS; fd++) {
+    if (fd % 64 == 0 && ~*open_word(fd) == 0) {
+      fd += 63;
+      continue;
+    }
+    if (!mfr_fd_known(fd)) return fd;
+  }
+  return -1;
+}
+static int fd_is_open(long fd) { return fd >= 0 && SYS2(fcntl, fd, F_GETFD) >= 0; }
+
+// The directory descriptor that path argument i is relative to, by the table: the FD before it.
+static long dirfd_of(const struct mfr_call *c, const struct mfr_row *row, u32 i) {
+  return i > 0 && MFR_ARG_KIND(row->arg[i - 1]) == ARG_FD ? (i32)c->a[i - 1] : AT_FDCWD;
+}
+static u64 path_exists(const struct mfr_call *c, const struct mfr_row *row) {
+  u32 i = row->commit_arg % 6;
+  static u64 st[18];
+  return SYS4(newfstatat, dirfd_of(c, row, i), c->a[i], st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+u64 mfr_note_before(struct mfr_call *c, const struct mfr_row *row) {
+  switch (row->commit) {
+  case GONE_KIND:
+  case MADE_KIND:
+    return path_exists(c, row);
+  case POSITION:
+    return (u64)SYS3(lseek, c->a[0], 0, 1);
+  case CLOSED:
+    return (u64)mfr_fd_known(c->a[0]);
+  default:
+    return 0;
+  }
+}
+
+int mfr_look_first(struct mfr_call *c, const struct mfr_row *row, u8 *data, u64 note, long *result) {
+  switch (row->commit) {
+  case NEWFD: {
+    int from = c->nr == __NR_fcntl; // F_DUPFD: from a number up
+    long fd = mfr_lowest_free(from ? (i32)c->a[2] : 0);
+    if (!fd_is_open(fd)) return 0;
+    if ((c->nr == __NR_accept || c->nr == __NR_accept4) && c->a[1] && c->a[2]) {
+      // The peer's address went into the slot, if the kernel got that far; ask again to be sure.
+      // Layout of the generic plan: address (argument 1), then its length (argument 2).
+      u32 cap;
+      if (MFR_TRY()) {
+        cap = *(u32 *)c->a[2];
+        MFR_TRY_END();
+      } else return 0;
+      u32 *len = (u32 *)(data + ((cap + 7) & ~7u));
+      *len = cap;
+      SYS3(getpeername, fd, data, len);
+    }
+    *result = fd;
+    return 1;
+  }
+  case NEWFD2: {
+    long one = mfr_lowest_free(0), two = mfr_lowest_free(one + 1);
+    if (!fd_is_open(one) || !fd_is_open(two)) return 0;
+    i32 pair[2] = {(i32)one, (i32)two};
+    memcpy(data, pair, sizeof pair);
+    *result = 0;
+    return 1;
+  }
+  case CLOSED:
+    if (!note || fd_is_open(c->a[0])) return 0;
+    *result = 0;
+    return 1;
+  case GONE_KIND:
+    if (!note || path_exists(c, row)) return 0;
+    *result = 0;
+    return 1;
+  case MADE_KIND:
+    if (note || !path_exists(c, row)) return 0;
+    *result = 0;
+    return 1;
+  case POSITION:
+    if ((i64)note >= 0) SYS3(lseek, c->a[0], note, 0);
+    return 0;
+  case STATE: {
+    // Make it again; the errno that says "already so" means that it had happened.
+    long r = mfr_gate(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+    if (c->nr == __NR_connect && (r == -MFR_EISCONN || r == -MFR_EALREADY))
+      r = r == -MFR_EISCONN ? 0 : -115 /* EINPROGRESS */;
+    else if (c->nr == __NR_epoll_ctl && (r == -MFR_EEXIST || r == -MFR_ENOENT)) r = 0;
+    else if ((c->nr == __NR_bind || c->nr == __NR_inotify_rm_watch) && r == -MFR_EINVAL) r = 0;
+    *result = r;
+    return 1;
+  }
+  case RECORD:
+    return mfr_splice_look(data, result) != 0;
+  default:
+    return 0;
+  }
+}
+
+// Keeps fd_open true: run by whoever carried the call out, before it is published.
+void mfr_track(struct mfr_call *c, const struct mfr_row *row, long result, const u8 *out) {
+  if (result < 0) return;
+  switch (row->commit) {
+  case NEWFD:
+    mfr_fd_set(result);
+    return;
+  case NEWFD2: {
+    const i32 *pair = (const i32 *)(out ? out : (const u8 *)c->a[row->arity - 1]);
+    if (c->nr == __NR_pipe || c->nr == __NR_pipe2) pair = (const i32 *)(out ? out : (const u8 *)c->a[0]);
+    mfr_fd_set(pair[0]);
+    mfr_fd_set(pair[1]);
+    return;
+  }
+  default:
+    break;
+  }
+  if (!(row->flags & CLOSES)) return;
+  if (c->nr == __NR_close) mfr_fd_clear(c->a[0]);
+  if (c->nr == __NR_dup2 || c->nr == __NR_dup3) mfr_fd_set(c->a[1]);
+}

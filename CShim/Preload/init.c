@@ -1,0 +1,175 @@
+// init.c - the constructor: runs once in each image, before any other (-z initfirst) and before main.
+// Law: this file and entries.c may call libc; nothing here stays on the guest's side.
+#define _GNU_SOURCE
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "shim.h"
+
+struct mfr_self mfr_self;
+extern char **environ;
+void mfr_entries_init(void);
+
+// Takes a variable out of the environment in place (bash has a getenv and an unsetenv of its own).
+static const char *take(const char *name) {
+  for (char **e = environ; e && *e; e++) {
+    if (!mfr_streq_prefix(*e, name)) continue;
+    const char *value = *e + mfr_strlen(name);
+    for (char **p = e; (p[0] = p[1]); p++) {}
+    return value;
+  }
+  return NULL;
+}
+
+static void copy_string(char *to, const char *from, u64 size, char end) {
+  u64 i = 0;
+  for (; from[i] && from[i] != end && i + 1 < size; i++) to[i] = from[i];
+  to[i] = 0;
+}
+
+// LD_PRELOAD=ours[:theirs]: theirs stays, in place, as the guest's user set it.
+static void restore_preload(void) {
+  for (char **e = environ; e && *e; e++) {
+    if (!mfr_streq_prefix(*e, "LD_PRELOAD=")) continue;
+    char *value = *e + 11, *rest = value;
+    while (*rest && *rest != ':') rest++;
+    copy_string(mfr_self.shim_path, value, sizeof mfr_self.shim_path, ':');
+    if (!*rest) {
+      for (char **p = e; (p[0] = p[1]); p++) {}
+      return;
+    }
+    rest++;
+    while ((*value++ = *rest++)) {}
+    return;
+  }
+}
+
+static int attach(const char *path) {
+  long fd = SYS4(openat, -100, path, 02000002 /* O_RDWR | O_CLOEXEC */, 0);
+  if (fd < 0) return 0;
+  long m = SYS6(mmap, 0, MFR_BUFFER_BYTES, 3, 1 /* MAP_SHARED */, fd, 0);
+  SYS1(close, fd);
+  if (m < 0 && m > -4096) return 0;
+  struct mfr_header *h = mfr_header_of((void *)m);
+  if (h->magic != MFR_ABI_MAGIC || h->version != MFR_ABI_VERSION) {
+    SYS2(munmap, m, MFR_BUFFER_BYTES);
+    return 0;
+  }
+  mfr_self.base = (u8 *)m;
+  mfr_self.h = h;
+  return 1;
+}
+
+// What this process's own reads so far count in /proc/PID/io: exec and the loader read files.
+static void base_accounting(void) {
+  char text[512];
+  long fd = SYS4(openat, -100, "/proc/self/io", 02000000, 0);
+  if (fd < 0) return;
+  long n = SYS3(read, fd, text, sizeof text - 1);
+  SYS1(close, fd);
+  if (n <= 0) return;
+  text[n] = 0;
+  u64 value[2] = {0, 0};
+  u32 k = 0;
+  for (long i = 0; i < n && k < 2; i++)
+    if (text[i] == ':') {
+      i += 2;
+      while (text[i] >= '0' && text[i] <= '9') value[k] = value[k] * 10 + (u64)(text[i++] - '0');
+      k++;
+    }
+  mfr_self.me->in_sum = value[0] + (u64)n;
+  mfr_self.me->out_sum = value[1];
+}
+
+// sched_getcpu reads the restartable-sequences area without any call, and replicas run on different
+// processors: without a registration glibc asks the vDSO, which is ours.
+extern const ptrdiff_t __rseq_offset __attribute__((weak));
+extern const unsigned int __rseq_size __attribute__((weak));
+static void leave_rseq(void) {
+  if (!&__rseq_offset || !&__rseq_size || !__rseq_size) return;
+  u64 tp;
+  __asm__("mov %%fs:0, %0" : "=r"(tp));
+  SYS4(rseq, tp + (u64)__rseq_offset, 32, 1 /* RSEQ_FLAG_UNREGISTER */, 0x53053053);
+}
+
+static void own_thread_id(void) {
+  // glibc keeps its thread id where it told the kernel to clear it (set_tid_address).
+  i32 *at = NULL;
+  if (SYS5(prctl, 40 /* PR_GET_TID_ADDRESS */, &at, 0, 0, 0) != 0 || !at || *at != mfr_self.rpid) return;
+  mfr_self.tid_field = at;
+  *at = mfr_self.vpid;
+}
+
+static void track_inherited(void) {
+  for (u32 i = 0; i < MFR_MAX_FDS / 64; i++) mfr_self.h->fd_open[i] = mfr_self.h->fd_nonblock[i] = 0;
+  for (long fd = 0; fd < 256; fd++)
+    if (SYS2(fcntl, fd, 1 /* F_GETFD */) >= 0) mfr_fd_set(fd);
+}
+
+__attribute__((constructor)) static void mfr_start(int argc, char **argv, char **envp) {
+  (void)argc, (void)argv;
+  if (envp && !environ) environ = envp;
+  const char *path = take("MFR_BUFFER=");
+  restore_preload();
+  if (!path) return;
+  copy_string(mfr_self.buffer_path, path, sizeof mfr_self.buffer_path, 0);
+  mfr_self.rpid = (i32)SYS0(getpid);
+  if (!attach(path)) return;
+  struct mfr_header *h = mfr_self.h;
+  int again = h->exec_pid == mfr_self.rpid, first = 0;
+  u32 index = 0;
+  for (u32 i = 0; i < MFR_MAX_REPLICAS; i++)
+    if (mfr_replica_at(mfr_self.base, i)->pid == mfr_self.rpid) index = i, first = 1;
+  if (!again && !(mfr_load_acquire32(&h->mode) == MFR_MODE_STARTING && SYS0(getppid) == h->anchor_pid)) {
+    SYS2(munmap, mfr_self.base, MFR_BUFFER_BYTES);
+    return; // not a replica: a child that somebody gave our environment
+  }
+  (void)first;
+  mfr_self.index = index;
+  mfr_self.me = mfr_replica_at(mfr_self.base, index);
+  mfr_self.vpid = h->anchor_pid;
+  mfr_self.seq = mfr_self.me->seq;
+  mfr_self.data_pos = mfr_self.me->data_pos;
+  if (again) { // the slot of the execve itself is passed by having got here
+    mfr_self.seq++;
+    mfr_store_release64(&mfr_self.me->seq, mfr_self.seq);
+    h->exec_count++;
+  }
+  mfr_self.me->pid = mfr_self.rpid;
+  SYS5(prctl, 1 /* PR_SET_PDEATHSIG */, MFR_SIGKILL, 0, 0, 0);
+  if (SYS0(getppid) != h->anchor_pid) SYS1(exit_group, 125);
+  h->sig_caught = h->sig_ignored = 0;
+  h->sig_nocldwait = 0;
+  mfr_signals_init();
+  if (again) mfr_self.vmask = h->sig_blocked;
+  mfr_entries_init();
+  leave_rseq();
+  own_thread_id();
+  track_inherited();
+  mfr_vdso_init(getauxval(33 /* AT_SYSINFO_EHDR */));
+  base_accounting();
+  if (SYS5(prctl, 59, 1, mfr_gate_start, mfr_gate_end - mfr_gate_start, 0) != 0) {
+    copy_string(h->reason, "the kernel has no Syscall User Dispatch (Linux 5.11 or later is needed)", sizeof h->reason, 0);
+    h->no_grow = 1;
+    mfr_store_release32(&h->mode, MFR_MODE_NATIVE);
+    if (mfr_self.tid_field) *mfr_self.tid_field = mfr_self.rpid;
+    mfr_self.mode = MFR_NATIVE;
+    mfr_devirtualize(NULL);
+    mfr_wake_coordinator();
+    return;
+  }
+  mfr_self.mode = MFR_ON_LANE;
+  mfr_store_release32((u32 *)&h->exec_pid, 0);
+  if (!again) {
+    u32 level = h->start_level < MFR_MAX_REPLICAS ? h->start_level : MFR_MAX_REPLICAS - 1;
+    for (u32 i = 1; i <= level; i++) {
+      if (mfr_clone_replica(i) != 0) continue;
+      mfr_self.became_joiner = 0;
+      mfr_store_release32(&h->mode, MFR_MODE_LANE); // in case the donor dies just now
+      return;
+    }
+  }
+  mfr_store_release32(&h->mode, MFR_MODE_LANE);
+  mfr_add_acqrel32(&h->attached, 1);
+  mfr_wake_coordinator();
+}

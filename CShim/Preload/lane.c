@@ -1,0 +1,291 @@
+// lane.c - the ordered stream of calls of a replica set.
+//
+// States of one slot, for a replica that comes to it (word at sequence `seq`):
+//  1. older lap or EMPTY, and I hold the grant     -> claim by compare-and-swap: I lead
+//  2. older lap or EMPTY, somebody else's grant    -> park; bid when the leader is late
+//  3. CLAIMED by another                           -> park until it is DONE or EMPTY again
+//  4. DONE                                         -> compare, take over, pass
+// Alone (no other live replica, and nothing left to take over) the lane is only counted.
+#include "shim.h"
+
+#define FUTEX_WAIT 0
+#define FUTEX_WAKE 1
+
+void mfr_futex_wake(u32 *word) { SYS3(futex, word, FUTEX_WAKE, 0x7fffffff); }
+long mfr_futex_wait(u32 *word, u32 value, const struct mfr_timespec *timeout) {
+  return SYS4(futex, word, FUTEX_WAIT, value, timeout);
+}
+
+u64 mfr_now(void) {
+  struct mfr_timespec ts = {0, 0};
+  mfr_clock_original(1, &ts);
+  return (u64)ts.sec * 1000000000ull + (u64)ts.nsec;
+}
+
+void mfr_wake_coordinator(void) {
+  mfr_add_acqrel32(&mfr_self.h->coordinator_wake, 1);
+  mfr_futex_wake(&mfr_self.h->coordinator_wake);
+}
+
+static inline u32 my_bit(void) { return 1u << mfr_self.index; }
+static inline int i_hold_grant(void) {
+  return (mfr_load_acquire64(&mfr_self.h->grant) & 0xff) == mfr_self.index;
+}
+int mfr_alone(void) {
+  return mfr_load_relaxed32(&mfr_self.h->live) == my_bit() && i_hold_grant();
+}
+
+void mfr_wake_parked(void) {
+  struct mfr_header *h = mfr_self.h;
+  u32 set = __atomic_exchange_n(&h->parked, 0, __ATOMIC_ACQ_REL);
+  mfr_self.last_wake = mfr_self.seq;
+  while (set) {
+    u32 i = (u32)__builtin_ctz(set);
+    set &= set - 1;
+    struct mfr_replica *r = mfr_replica_at(mfr_self.base, i);
+    mfr_store_release32(&r->park, 0);
+    mfr_futex_wake(&r->park);
+  }
+}
+
+// Waits for the slot to change, for a request, or for the grant. One step; the caller looks again.
+static void park(struct mfr_slot *slot, u64 seen) {
+  struct mfr_header *h = mfr_self.h;
+  struct mfr_replica *me = mfr_self.me;
+  if (mfr_self.unsharing) {
+    mfr_unshare_step();
+    return;
+  }
+  for (u32 n = mfr_load_relaxed32(&h->spin); n; n--) {
+    if (mfr_load_acquire64(&slot->word) != seen) return;
+    __builtin_ia32_pause();
+  }
+  int empty = !(mfr_word_is_seq(seen, mfr_self.seq) && mfr_word_state(seen) == MFR_SLOT_CLAIMED);
+  mfr_store_relaxed32(&me->park, 1);
+  mfr_or_acqrel32(&h->parked, my_bit());
+  me->phase = MFR_PHASE_PARKED;
+  mfr_fence_seqcst();
+  // Pairs with publish (word, then parked) and with the coordinator (request/grant, then park).
+  if (mfr_load_acquire64(&slot->word) == seen && !mfr_load_acquire32(&me->request) &&
+      !(empty && i_hold_grant())) {
+    u32 late = mfr_load_relaxed32(&h->late_us);
+    struct mfr_timespec t = {late / 1000000, (late % 1000000) * 1000ll};
+    long r = mfr_futex_wait(&me->park, 1, empty && late ? &t : NULL);
+    if (r == -MFR_ETIMEDOUT && empty && mfr_load_acquire64(&slot->word) == seen &&
+        mfr_load_relaxed32(&me->bid) == 0) {
+      // The leader is late: it is not even inside a call, and we have been here for late_us.
+      mfr_store_release32(&me->bid, 1);
+      mfr_wake_coordinator();
+    }
+  }
+  mfr_store_relaxed32(&me->park, 0);
+  mfr_and_acqrel32(&h->parked, ~my_bit());
+  me->phase = MFR_PHASE_GUEST;
+}
+
+// Followers may be behind by the ring and by the data ring, no more. True when there is room.
+static int has_room(u64 need) {
+  if (mfr_self.min_seq && mfr_self.seq - mfr_self.min_seq < MFR_SLOTS - 1 &&
+      mfr_self.data_pos + 2 * need + 64 - mfr_self.min_data <= MFR_DATA_BYTES)
+    return 1;
+  u64 seq = mfr_self.seq, data = mfr_self.data_pos;
+  u32 live = mfr_load_acquire32(&mfr_self.h->live) & ~my_bit();
+  while (live) {
+    u32 i = (u32)__builtin_ctz(live);
+    live &= live - 1;
+    struct mfr_replica *r = mfr_replica_at(mfr_self.base, i);
+    u64 s = mfr_load_acquire64(&r->seq), d = mfr_load_acquire64(&r->data_pos);
+    if (s < seq) seq = s;
+    if (d < data) data = d;
+  }
+  mfr_self.min_seq = seq;
+  mfr_self.min_data = data;
+  return mfr_self.seq - seq < MFR_SLOTS - 1 &&
+         mfr_self.data_pos + 2 * need + 64 - data <= MFR_DATA_BYTES;
+}
+
+// The ring is full: wake the followers and sleep until the slowest has moved on.
+static void wait_for_room(void) {
+  struct mfr_timespec t = {0, 1000000};
+  mfr_wake_parked();
+  u32 live = mfr_load_acquire32(&mfr_self.h->live) & ~my_bit();
+  struct mfr_replica *slowest = NULL;
+  while (live) {
+    u32 i = (u32)__builtin_ctz(live);
+    live &= live - 1;
+    struct mfr_replica *r = mfr_replica_at(mfr_self.base, i);
+    if (!slowest || mfr_load_acquire64(&r->seq) < mfr_load_acquire64(&slowest->seq)) slowest = r;
+  }
+  if (slowest) {
+    u32 low = (u32)mfr_load_acquire64(&slowest->seq);
+    mfr_futex_wait((u32 *)&slowest->seq, low, &t); // nobody wakes it: a timed look
+  }
+}
+
+void mfr_rendezvous(u64 seq) {
+  mfr_self.min_seq = 0; // look afresh
+  for (;;) {
+    has_room(0);
+    if (mfr_self.min_seq > seq) break;
+    wait_for_room();
+  }
+  mfr_self.mmap_seq = 0;
+}
+
+enum mfr_role mfr_lane_enter(struct mfr_turn *t, u32 nr, u64 need) {
+  struct mfr_header *h = mfr_self.h;
+  struct mfr_replica *me = mfr_self.me;
+  for (;;) {
+    if (unlikely(mfr_load_acquire32(&me->request))) mfr_serve_requests();
+    struct mfr_slot *slot = mfr_slot_at(mfr_self.base, mfr_self.seq);
+    u64 w = mfr_load_acquire64(&slot->word); // pairs with the release in publish and settlement
+    t->slot = slot;
+    u32 state = mfr_word_is_seq(w, mfr_self.seq) ? mfr_word_state(w) : MFR_SLOT_EMPTY;
+    if (state == MFR_SLOT_DONE) {
+      if (unlikely(mfr_self.unsharing) && (mfr_self.seq & 63) == 0) mfr_unshare_step();
+      return MFR_ROLE_FOLLOW;
+    }
+    if (state == MFR_SLOT_EMPTY && i_hold_grant()) {
+      int retry = mfr_word_is_seq(w, mfr_self.seq) && (w & MFR_WORD_RETRY);
+      if (!retry && mfr_load_acquire32(&h->live) == my_bit()) {
+        t->retry = 0;
+        return MFR_ROLE_SOLO;
+      }
+      if (unlikely(!has_room(need))) {
+        wait_for_room();
+        continue;
+      }
+      if (!mfr_cas_acqrel64(&slot->word, w,
+                            mfr_word(mfr_self.seq, nr, mfr_self.index, MFR_SLOT_CLAIMED)))
+        continue;
+      // The data of one slot is contiguous: skip the end of the ring if it does not fit.
+      u64 at = mfr_self.data_pos;
+      if (at % MFR_DATA_BYTES + need > MFR_DATA_BYTES)
+        at += MFR_DATA_BYTES - at % MFR_DATA_BYTES;
+      slot->data_off = at;
+      slot->data_len = (u32)need;
+      slot->flags = 0;
+      slot->signo = 0;
+      t->data = mfr_data_at(mfr_self.base, at);
+      t->retry = (u32)retry;
+      me->bid = 0;
+      return MFR_ROLE_LEAD;
+    }
+    park(slot, w);
+  }
+}
+
+void mfr_lane_begin(struct mfr_turn *t) {
+  t->slot->identity = t->identity;
+  t->slot->out_hash = t->out_hash;
+  // Release: settlement reads `begun` and then the slot.
+  mfr_store_release64(&mfr_self.me->begun, mfr_self.seq + 1);
+}
+
+static inline u64 align8(u64 n) { return (n + 7) & ~7ull; }
+
+void mfr_lane_publish(struct mfr_turn *t, u32 nr, long result, u32 data_len, u32 flags, u32 signo,
+                      i64 in_bytes, i64 out_bytes) {
+  struct mfr_slot *slot = t->slot;
+  struct mfr_replica *me = mfr_self.me;
+  slot->identity = t->identity;
+  slot->out_hash = t->out_hash;
+  slot->result = result;
+  slot->data_len = data_len;
+  slot->flags = (u16)flags;
+  slot->signo = (u16)signo;
+  mfr_store_release64(&slot->word, mfr_word(mfr_self.seq, nr, mfr_self.index, MFR_SLOT_DONE));
+  // Publish first, own sums after it: the other way round a death in between doubles a call.
+  if (in_bytes) mfr_store_release64(&me->in_sum, me->in_sum + (u64)in_bytes);
+  if (out_bytes) mfr_store_release64(&me->out_sum, me->out_sum + (u64)out_bytes);
+  me->calls++;
+  mfr_self.data_pos = slot->data_off + align8(data_len);
+  mfr_self.seq++;
+  mfr_store_release64(&me->data_pos, mfr_self.data_pos);
+  mfr_store_release64(&me->seq, mfr_self.seq);
+  struct mfr_header *h = mfr_self.h;
+  if (mfr_load_relaxed32(&h->sync) == MFR_SYNC_EAGER) {
+    mfr_fence_seqcst(); // pairs with park
+    if (mfr_load_relaxed32(&h->parked)) mfr_wake_parked();
+  } else if (unlikely(mfr_self.seq - mfr_self.last_wake >= mfr_load_relaxed32(&h->wake_lag))) {
+    mfr_self.last_wake = mfr_self.seq;
+    mfr_fence_seqcst();
+    if (mfr_load_relaxed32(&h->parked)) mfr_wake_parked();
+  }
+}
+
+// A leader that may be about to sleep lets the followers use the time.
+void mfr_before_block(struct mfr_turn *t) {
+  (void)t;
+  if (mfr_self.last_wake == mfr_self.seq) return;
+  mfr_fence_seqcst(); // pairs with park
+  if (mfr_load_relaxed32(&mfr_self.h->parked)) mfr_wake_parked();
+  mfr_self.last_wake = mfr_self.seq;
+}
+
+// Compares what this replica wants to do with what the slot says was done. On a mismatch the
+// coordinator decides; who returns from here takes the slot as it is.
+void mfr_lane_check(struct mfr_turn *t, u32 nr) {
+  struct mfr_slot *slot = t->slot;
+  u64 w = mfr_load_relaxed64(&slot->word);
+  if (likely(mfr_word_nr(w) == nr && slot->identity == t->identity &&
+             slot->out_hash == t->out_hash))
+    return;
+  struct mfr_replica *me = mfr_self.me;
+  me->diverged_seq = mfr_self.seq;
+  me->diverged_identity = t->identity;
+  me->diverged_out_hash = t->out_hash;
+  me->diverged_nr = nr;
+  u32 before = mfr_load_relaxed32(&me->state);
+  mfr_store_relaxed32(&me->verdict, MFR_VERDICT_NONE);
+  mfr_store_release32(&me->state, MFR_REPLICA_DIVERGED);
+  mfr_wake_coordinator();
+  while (mfr_load_acquire32(&me->verdict) == MFR_VERDICT_NONE)
+    mfr_futex_wait(&me->verdict, MFR_VERDICT_NONE, NULL);
+  if (mfr_load_relaxed32(&me->verdict) == MFR_VERDICT_DIE) SYS2(kill, mfr_self.rpid, MFR_SIGKILL);
+  mfr_store_release32(&me->state, before);
+}
+
+void mfr_lane_pass(struct mfr_turn *t) {
+  struct mfr_replica *me = mfr_self.me;
+  mfr_self.data_pos = t->slot->data_off + align8(t->slot->data_len);
+  mfr_self.seq++;
+  mfr_store_release64(&me->data_pos, mfr_self.data_pos); // pairs with has_room
+  mfr_store_release64(&me->seq, mfr_self.seq);
+}
+
+void mfr_lane_solo_done(void) {
+  struct mfr_replica *me = mfr_self.me;
+  mfr_self.seq++;
+  me->calls++;
+  mfr_store_release64(&me->seq, mfr_self.seq);
+}
+
+long mfr_blocking_step(struct mfr_turn *t, long nr, const long *a, int *joiner) {
+  struct mfr_replica *me = mfr_self.me;
+  *joiner = 0;
+  mfr_kicked = 0;
+  __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  mfr_store_relaxed32(&me->phase, MFR_PHASE_BLOCKED);
+  mfr_fence_seqcst(); // pairs with whoever sets a request or a signal and then kicks
+  if (unlikely(mfr_load_acquire32(&me->request))) {
+    mfr_serve_requests();
+    *joiner = (int)mfr_self.became_joiner;
+    return MFR_AGAIN;
+  }
+  if (unlikely(mfr_deliverable())) {
+    mfr_store_relaxed32(&me->phase, MFR_PHASE_GUEST);
+    return -MFR_EINTR;
+  }
+  if (t) mfr_before_block(t);
+  long r = mfr_gate_blocking(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+  mfr_store_relaxed32(&me->phase, MFR_PHASE_GUEST);
+  return r == -MFR_EINTR ? MFR_AGAIN : r; // why it was interrupted is found out by the next step
+}
+
+long mfr_blocking(struct mfr_turn *t, long nr, const long *a, int *joiner) {
+  long r;
+  do r = mfr_blocking_step(t, nr, a, joiner);
+  while (r == MFR_AGAIN && !*joiner);
+  return r;
+}

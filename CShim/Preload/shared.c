@@ -1,0 +1,489 @@
+// shared.c - one shape for every shared call: claim, carry out or take over, copy out.
+//
+// The generic call knows its arguments from the table. The leader lets the kernel write outputs
+// into the slot's data, so that they outlive it; then leader and followers alike copy them to the
+// guest. Calls that a table line cannot describe use mfr_custom_call with the same shape.
+#include "shim.h"
+
+#define MAX_OUT 6
+
+struct out_plan {
+  u32 arg;       // index of the argument
+  u32 kind;
+  u64 capacity;  // bytes reserved in the slot
+  u32 at;        // offset in the slot's data
+};
+struct plan {
+  const struct mfr_row *row;
+  u32 n;
+  u64 need;
+  struct out_plan out[MAX_OUT];
+};
+
+static u64 arg_value(const struct mfr_call *c, u32 i) { return (u64)c->a[i]; }
+
+static u64 iov_total(const struct mfr_iovec *v, u64 n) {
+  u64 total = 0;
+  for (u64 i = 0; i < n && i < 1024; i++) total += v[i].len;
+  return total;
+}
+
+u64 mfr_identity(const struct mfr_call *c, const struct mfr_row *row) {
+  u64 h = c->nr;
+  for (u32 i = 0; i < row->arity; i++) {
+    u32 kind = MFR_ARG_KIND(row->arg[i]);
+    if (kind == ARG_SKIP) continue;
+    int narrow = kind == ARG_INT || kind == ARG_FD || kind == ARG_PID;
+    h = mfr_mix(h, narrow ? (u32)c->a[i] : (u64)c->a[i]);
+  }
+  return h;
+}
+
+// Hash of all that the call takes from memory. Runs under MFR_TRY.
+static u64 hash_inputs(const struct mfr_call *c, const struct mfr_row *row) {
+  u64 h = 0;
+  for (u32 i = 0; i < row->arity; i++) {
+    u32 spec = row->arg[i];
+    const void *p = (const void *)c->a[i];
+    u64 size = MFR_ARG_SIZE(spec), ref = arg_value(c, MFR_ARG_REF(spec) % 6);
+    if (!p) continue;
+    switch (MFR_ARG_KIND(spec)) {
+    case ARG_STR:
+    case ARG_PATH:
+      h = mfr_hash(p, mfr_strlen(p), h);
+      break;
+    case ARG_IN:
+    case ARG_INOUT:
+      h = mfr_hash(p, size, h);
+      break;
+    case ARG_IN_ARG:
+      h = mfr_hash(p, ref, h);
+      break;
+    case ARG_IN_N:
+    case ARG_INOUT_N:
+      h = mfr_hash(p, size * (u32)ref, h);
+      break;
+    case ARG_LENP:
+      h = mfr_hash(p, 4, h);
+      break;
+    case ARG_IOV_IN: {
+      const struct mfr_iovec *v = p;
+      for (u64 k = 0; k < ref && k < 1024; k++)
+        if (v[k].len) h = mfr_hash((const void *)v[k].base, v[k].len, h);
+      break;
+    }
+    default:
+      break;
+    }
+  }
+  return h;
+}
+
+// Reads a byte of each page of the inputs: a poisoned page raises its SIGBUS here, in user mode,
+// where the kernel only answered EFAULT. Runs under MFR_TRY.
+static void touch(const void *p, u64 n) {
+  const volatile u8 *b = p;
+  for (u64 at = 0; at < n; at += MFR_PAGE) (void)b[at];
+  if (n) (void)b[n - 1];
+}
+static void touch_inputs(const struct mfr_call *c, const struct mfr_row *row) {
+  for (u32 i = 0; i < row->arity; i++) {
+    u32 spec = row->arg[i];
+    const void *p = (const void *)c->a[i];
+    u64 size = MFR_ARG_SIZE(spec), ref = arg_value(c, MFR_ARG_REF(spec) % 6);
+    if (!p) continue;
+    switch (MFR_ARG_KIND(spec)) {
+    case ARG_STR:
+    case ARG_PATH:
+      (void)mfr_strlen(p);
+      break;
+    case ARG_IN:
+    case ARG_INOUT:
+      touch(p, size);
+      break;
+    case ARG_IN_ARG:
+      touch(p, ref);
+      break;
+    case ARG_IN_N:
+    case ARG_INOUT_N:
+      touch(p, size * (u32)ref);
+      break;
+    case ARG_IOV_IN: {
+      const struct mfr_iovec *v = p;
+      for (u64 k = 0; k < ref && k < 1024; k++) touch((const void *)v[k].base, v[k].len);
+      break;
+    }
+    default:
+      break;
+    }
+  }
+}
+
+// Lays the outputs out in the slot. Runs under MFR_TRY (lengths are read from guest memory).
+static void make_plan(const struct mfr_call *c, const struct mfr_row *row, struct plan *p) {
+  p->n = 0;
+  p->need = 0;
+  for (u32 i = 0; i < row->arity; i++) {
+    u32 spec = row->arg[i], kind = MFR_ARG_KIND(spec);
+    u64 size = MFR_ARG_SIZE(spec), ref = arg_value(c, MFR_ARG_REF(spec) % 6), cap = 0;
+    if (!c->a[i]) continue;
+    switch (kind) {
+    case ARG_OUT:
+    case ARG_INOUT:
+      cap = size;
+      break;
+    case ARG_OUT_RET:
+    case ARG_OUT_ARG:
+      cap = ref;
+      break;
+    case ARG_OUT_RETN:
+    case ARG_INOUT_N:
+      cap = size * (u32)ref;
+      break;
+    case ARG_OUT_LEN:
+      cap = ref ? *(const u32 *)ref : 0;
+      break;
+    case ARG_LENP:
+      cap = 4;
+      break;
+    case ARG_IOV_OUT:
+      cap = iov_total((const struct mfr_iovec *)c->a[i], ref);
+      break;
+    default:
+      continue;
+    }
+    if (cap > MFR_CHUNK_MAX) cap = MFR_CHUNK_MAX;
+    struct out_plan *o = &p->out[p->n++];
+    o->arg = i;
+    o->kind = kind;
+    o->capacity = cap;
+    o->at = (u32)p->need;
+    p->need += (cap + 7) & ~7ull;
+  }
+}
+
+// Bytes that output `o` really has, given the result.
+static u64 out_bytes(const struct mfr_call *c, const struct mfr_row *row, const struct out_plan *o,
+                     long result, const u8 *data, const struct plan *p) {
+  if (o->kind == ARG_OUT_RET || o->kind == ARG_IOV_OUT)
+    return result > 0 ? ((u64)result < o->capacity ? (u64)result : o->capacity) : 0;
+  if (o->kind == ARG_OUT_RETN) {
+    u64 n = result > 0 ? (u64)result * MFR_ARG_SIZE(row->arg[o->arg]) : 0;
+    return n < o->capacity ? n : o->capacity;
+  }
+  if (result < 0 && o->kind != ARG_INOUT && o->kind != ARG_INOUT_N) return 0;
+  if (o->kind == ARG_OUT_LEN) {
+    u64 lenp = (u64)c->a[MFR_ARG_REF(row->arg[o->arg]) % 6];
+    for (u32 k = 0; k < p->n; k++)
+      if ((u64)c->a[p->out[k].arg] == lenp && p->out[k].kind == ARG_LENP) {
+        u32 len;
+        __builtin_memcpy(&len, data + p->out[k].at, 4);
+        return len < o->capacity ? len : o->capacity;
+      }
+    return 0;
+  }
+  return o->capacity;
+}
+
+// Brings the outputs into the guest's memory. Runs under MFR_TRY.
+static void copy_out(const struct mfr_call *c, const struct mfr_row *row, const struct plan *p,
+                     const u8 *data, long result) {
+  for (u32 k = 0; k < p->n; k++) {
+    const struct out_plan *o = &p->out[k];
+    u64 n = out_bytes(c, row, o, result, data, p);
+    const u8 *from = data + o->at;
+    if (o->kind != ARG_IOV_OUT) {
+      if (n) memcpy((void *)c->a[o->arg], from, n);
+      continue;
+    }
+    const struct mfr_iovec *v = (const struct mfr_iovec *)c->a[o->arg];
+    for (u64 i = 0; n; i++) {
+      u64 part = v[i].len < n ? v[i].len : n;
+      memcpy((void *)v[i].base, from, part);
+      from += part;
+      n -= part;
+    }
+  }
+}
+
+static u32 data_used(const struct plan *p, const struct mfr_call *c, const struct mfr_row *row,
+                     long result, const u8 *data) {
+  u32 used = 0;
+  for (u32 k = 0; k < p->n; k++) {
+    u64 n = out_bytes(c, row, &p->out[k], result, data, p);
+    if (n) used = p->out[k].at + (u32)n;
+  }
+  return (used + 7) & ~7u;
+}
+
+i64 mfr_bytes_result(long result) { return result > 0 ? result : 0; }
+static i64 in_bytes_of(u32 commit, long r) {
+  return commit == COUNT_IN || commit == COUNT_RW ? mfr_bytes_result(r) : 0;
+}
+static i64 out_bytes_of(u32 commit, long r) {
+  return commit == COUNT_OUT || commit == COUNT_RW ? mfr_bytes_result(r) : 0;
+}
+
+// A signal that goes out with this slot: its siginfo follows the data.
+static u32 attach_signal(struct mfr_turn *t, u32 *data_len, u32 *flags) {
+  if (likely(!mfr_deliverable())) return 0;
+  struct mfr_siginfo info;
+  u32 post, signo = mfr_take_signal(&info, &post);
+  if (!signo) return 0;
+  info.pad = (i32)post; // the padding carries the count that says which posting this was
+  memcpy(t->data + *data_len, &info, sizeof info);
+  *data_len += sizeof info;
+  *flags |= MFR_SLOT_SIGNAL;
+  return signo;
+}
+
+// Alone: nobody to publish for. Same order of events as a slot would give.
+static void solo_signal(struct mfr_call *c) {
+  u32 post;
+  if (likely(!mfr_deliverable()) || !(c->signo = mfr_take_signal(&c->info, &post))) return;
+  c->info.pad = (i32)post;
+}
+
+#define SIGNAL_ROOM ((u64)sizeof(struct mfr_siginfo) + 8)
+
+static void drop_sigpipe(long result) {
+  // A write that raised SIGPIPE left it pending in this replica only; it belongs to the slot.
+  if (result != -32) return;
+  u64 set = SIG_BIT(MFR_SIGPIPE);
+  struct mfr_timespec zero = {0, 0};
+  struct mfr_siginfo info;
+  if (SYS4(rt_sigtimedwait, &set, &info, &zero, 8) == MFR_SIGPIPE)
+    mfr_raise_self_in_lane(MFR_SIGPIPE, &info);
+}
+
+// ---- the one shape -------------------------------------------------------------------------------
+long mfr_lane_call_as(struct mfr_call *c, const struct mfr_row *row, const struct mfr_shape *k,
+                      void *ctx) {
+  struct mfr_turn t;
+  long result;
+again:;
+  u64 need = 0;
+  t.identity = t.out_hash = 0;
+  t.data = NULL;
+  int prepared = 0;
+  if (!mfr_alone() ||
+      mfr_word_is_seq(mfr_load_acquire64(&mfr_slot_at(mfr_self.base, mfr_self.seq)->word),
+                      mfr_self.seq)) {
+  prepare:
+    prepared = 1;
+    t.identity = mfr_identity(c, row);
+    need = k->prepare(c, ctx, &t.out_hash);
+  }
+  enum mfr_role role = mfr_lane_enter(&t, c->nr, need + SIGNAL_ROOM);
+  if (role == MFR_ROLE_SOLO) {
+    result = k->produce(c, ctx, &t, NULL);
+    if (unlikely(result == MFR_AGAIN)) { // served a request inside: perhaps no longer alone
+      mfr_self.became_joiner = 0;
+      goto again;
+    }
+    if (row->commit == COUNT_IN || row->commit == COUNT_RW)
+      mfr_self.me->in_sum += (u64)in_bytes_of(row->commit, result);
+    if (row->commit == COUNT_OUT || row->commit == COUNT_RW)
+      mfr_self.me->out_sum += (u64)out_bytes_of(row->commit, result);
+    mfr_track(c, row, result, NULL);
+    mfr_lane_solo_done();
+    drop_sigpipe(result);
+    if (k->finish) result = k->finish(c, ctx, result);
+    solo_signal(c);
+    return result;
+  }
+  if (unlikely(!prepared)) {
+    if (role == MFR_ROLE_LEAD) // claimed without knowing what: cannot happen, a claim needs company
+      mfr_store_release64(&t.slot->word, 0);
+    goto prepare;
+  }
+  if (role == MFR_ROLE_LEAD) {
+    int happened = 0;
+    if (t.retry) {
+      u64 note;
+      __builtin_memcpy(&note, t.slot->inline_data, 8);
+      happened = mfr_look_first(c, row, t.data, note, &result);
+    } else if (row->commit >= POSITION) {
+      u64 note = mfr_note_before(c, row);
+      __builtin_memcpy(t.slot->inline_data, &note, 8);
+    }
+    if (!happened) {
+      if ((row->flags & CLOSES) && mfr_self.mmap_seq) mfr_rendezvous(mfr_self.mmap_seq);
+      mfr_lane_begin(&t);
+      result = k->produce(c, ctx, &t, t.data);
+      if (unlikely(result == MFR_AGAIN)) { // became a joiner: the donor holds the claim
+        mfr_self.became_joiner = 0;
+        goto again;
+      }
+      if (unlikely(result == -MFR_EFAULT) && MFR_TRY()) {
+        touch_inputs(c, row);
+        MFR_TRY_END();
+      }
+    }
+    mfr_track(c, row, result, t.data);
+    drop_sigpipe(result);
+    u32 len = k->used(c, ctx, t.data, result), flags = 0;
+    len = (len + 7) & ~7u;
+    u32 signo = attach_signal(&t, &len, &flags);
+    if (signo) memcpy(&c->info, t.data + len - sizeof c->info, sizeof c->info);
+    c->signo = signo;
+    u32 counts = happened ? REPEAT : row->commit;
+    mfr_lane_publish(&t, c->nr, result, len, flags, signo, in_bytes_of(counts, result),
+                     out_bytes_of(counts, result));
+    int whole = 1;
+    if (MFR_TRY()) {
+      k->consume(c, ctx, t.data, result);
+      MFR_TRY_END();
+    } else whole = 0;
+    if (!whole) result = -MFR_EFAULT;
+  } else {
+    mfr_lane_check(&t, c->nr);
+    struct mfr_slot *slot = t.slot;
+    const u8 *data = mfr_data_at(mfr_self.base, slot->data_off);
+    result = slot->result;
+    if (slot->flags & MFR_SLOT_SIGNAL) {
+      c->signo = slot->signo;
+      memcpy(&c->info, data + slot->data_len - sizeof c->info, sizeof c->info);
+    }
+    int whole = 1;
+    if (MFR_TRY()) {
+      k->consume(c, ctx, data, result);
+      MFR_TRY_END();
+    } else whole = 0;
+    mfr_lane_pass(&t);
+    if (!whole) result = -MFR_EFAULT;
+  }
+  if (k->finish) result = k->finish(c, ctx, result);
+  return result; // a signal that came with the slot is delivered by dispatch, on the guest's stack
+}
+
+// ---- the generic call ----------------------------------------------------------------------------
+static u64 generic_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
+  struct plan *plan = ctx;
+  const struct mfr_row *row = plan->row;
+  plan->n = 0;
+  plan->need = 0;
+  if (MFR_TRY()) {
+    make_plan(c, row, plan);
+    *hash = hash_inputs(c, row);
+    MFR_TRY_END();
+  } else {
+    plan->n = 0; // a bad address: the kernel says which error that is
+    plan->need = 0;
+  }
+  return plan->need;
+}
+
+// "/proc/<pid of the guest>…" means the guest, not the anchor that has this pid.
+static int names_own_proc(const char *s, char *out, u64 size) {
+  int ours = 0;
+  if (MFR_TRY()) {
+    if (mfr_streq_prefix(s, "/proc/") && s[6] >= '0' && s[6] <= '9') {
+      char pid[24];
+      u32 n = mfr_format(pid, (u64)mfr_self.vpid);
+      u64 rest = 6 + n;
+      if (mfr_streq_prefix(s + 6, pid) && (s[rest] == '/' || s[rest] == 0)) {
+        u64 len = mfr_strlen(s + rest);
+        if (len + 11 < size) {
+          memcpy(out, "/proc/self", 10);
+          memcpy(out + 10, s + rest, len + 1);
+          ours = 1;
+        }
+      }
+    }
+    MFR_TRY_END();
+  } else ours = 0;
+  return ours;
+}
+
+static long generic_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
+  struct plan *plan = ctx;
+  const struct mfr_row *row = plan->row;
+  long a[6], result;
+  struct mfr_iovec one;
+  char path[256];
+  __builtin_memcpy(a, c->a, sizeof a);
+  for (u32 i = 0; i < row->arity; i++) {
+    u32 kind = MFR_ARG_KIND(row->arg[i]);
+    // The guest's own pid names the anchor to the kernel: say "the caller" instead.
+    if (kind == ARG_PID && (i32)a[i] == mfr_self.vpid) a[i] = 0;
+    if (kind == ARG_PATH && a[i] && names_own_proc((const char *)a[i], path, sizeof path)) a[i] = (long)path;
+  }
+  for (u32 k = 0; data && k < plan->n; k++) {
+    struct out_plan *o = &plan->out[k];
+    u64 from = (u64)c->a[o->arg];
+    if (from < 0x10000 || from >= 0x800000000000ull) continue; // let the kernel say EFAULT
+    if (o->kind == ARG_INOUT || o->kind == ARG_INOUT_N || o->kind == ARG_LENP) {
+      int readable = 0;
+      if (MFR_TRY()) {
+        memcpy(data + o->at, (const void *)from, o->capacity);
+        MFR_TRY_END();
+        readable = 1;
+      }
+      if (!readable) continue;
+    }
+    u32 ref = MFR_ARG_REF(row->arg[o->arg]);
+    if (o->kind == ARG_IOV_OUT) {
+      one.base = (u64)(data + o->at);
+      one.len = o->capacity;
+      a[o->arg] = (long)&one;
+      a[ref] = 1;
+      continue;
+    }
+    if ((o->kind == ARG_OUT_RET || o->kind == ARG_OUT_ARG) && (u64)a[ref] > o->capacity)
+      a[ref] = (long)o->capacity;
+    a[o->arg] = (long)(data + o->at);
+  }
+  if (!(row->flags & BLOCKS))
+    return mfr_gate(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+  int on_fd = MFR_ARG_KIND(row->arg[0]) == ARG_FD, joiner = 0;
+  struct mfr_turn *wakes = on_fd && mfr_fd_nonblocking(c->a[0]) ? NULL : t;
+  if (!data) return mfr_blocking_step(NULL, c->nr, a, &joiner);
+  result = mfr_blocking(wakes, c->nr, a, &joiner);
+  if (joiner) return MFR_AGAIN;
+  if (result == -MFR_EAGAIN && on_fd) mfr_fd_mark_nonblocking(c->a[0]);
+  return result;
+}
+
+static u32 generic_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
+  return data_used(ctx, c, ((struct plan *)ctx)->row, result, data);
+}
+
+static void generic_consume(struct mfr_call *c, void *ctx, const u8 *data, long result) {
+  struct plan *plan = ctx;
+  if (plan->n && result != -MFR_EFAULT) copy_out(c, plan->row, plan, data, result);
+}
+
+static const struct mfr_shape generic_shape = {
+    generic_prepare, generic_produce, generic_used, generic_consume, NULL};
+
+long mfr_shared_as(struct mfr_call *c, const struct mfr_row *row) {
+  struct plan plan;
+  plan.row = row;
+  plan.n = 0;
+  plan.need = 0;
+  return mfr_lane_call_as(c, row, &generic_shape, &plan);
+}
+long mfr_shared(struct mfr_call *c) { return mfr_shared_as(c, &mfr_rows[c->nr]); }
+
+long mfr_lane_call(struct mfr_call *c, const struct mfr_shape *k, void *ctx) {
+  return mfr_lane_call_as(c, &mfr_rows[c->nr], k, ctx);
+}
+
+long mfr_local(struct mfr_call *c) {
+  if (unlikely(mfr_load_acquire32(&mfr_self.me->request))) {
+    mfr_serve_requests();
+    mfr_self.became_joiner = 0;
+  }
+  const struct mfr_row *row = &mfr_rows[c->nr];
+  long a[6];
+  __builtin_memcpy(a, c->a, sizeof a);
+  for (u32 i = 0; i < row->arity; i++)
+    if (MFR_ARG_KIND(row->arg[i]) == ARG_PID && (i32)a[i] == mfr_self.vpid) a[i] = 0;
+  return mfr_gate(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
+long mfr_refused(struct mfr_call *c) {
+  (void)c;
+  return -MFR_ENOSYS;
+}

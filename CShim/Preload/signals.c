@@ -1,0 +1,320 @@
+// signals.c - the guest's signals: what is pending lies in the buffer, who gets it when is decided
+// by the lane; the kernel only builds the frames.
+//
+// Really blocked in every replica: everything but faults and SIGSYS. So a signal that somebody
+// sends to a replica's real pid does nothing, and a terminal's signals, which reach the whole
+// process group, count once: through the anchor.
+#include "shim.h"
+
+#define SI_USER_DISPATCH 2
+#define SIG_BLOCK 0
+#define SIG_UNBLOCK 1
+#define SIG_SETMASK 2
+#define SS_DISABLE 2
+
+extern const char __ehdr_start[], etext[]; // from the linker: the shim's own text
+static u8 fault_stack[64 << 10] __attribute__((aligned(64)));
+
+static void real_sigaction(u32 signo, const struct mfr_sigaction *act) {
+  SYS4(rt_sigaction, signo, act, NULL, 8);
+}
+static void real_mask(u32 how, u64 set) { SYS4(rt_sigprocmask, how, &set, NULL, 8); }
+
+int mfr_is_default_ignored(u32 signo) {
+  return signo == MFR_SIGCHLD || signo == MFR_SIGCONT || signo == 23 /* URG */ || signo == 28 /* WINCH */;
+}
+static int is_ignored(u32 signo) {
+  u64 h = mfr_self.action[signo].handler;
+  return h == 1 || (h == 0 && mfr_is_default_ignored(signo));
+}
+
+// ---- pending ---------------------------------------------------------------------------------------
+static u32 *post_count(u32 signo) { return (u32 *)(mfr_self.h->siginfo[signo] + 120); }
+static u32 *taken_count(u32 signo) { return (u32 *)(mfr_self.h->siginfo[signo] + 124); }
+
+u64 mfr_deliverable_slow(u64 pending) {
+  u64 real = 0;
+  while (pending) {
+    u32 signo = (u32)__builtin_ctzll(pending) + 1;
+    pending &= pending - 1;
+    u32 post = mfr_load_acquire32(post_count(signo));
+    if (is_ignored(signo) || post == mfr_load_acquire32(taken_count(signo)))
+      mfr_signal_taken(signo, post);
+    else real |= SIG_BIT(signo);
+  }
+  return real;
+}
+
+u64 mfr_deliverable(void) {
+  u64 p = mfr_load_acquire64(&mfr_self.h->sig_pending) & ~mfr_self.vmask;
+  return likely(!p) ? 0 : mfr_deliverable_slow(p);
+}
+
+u32 mfr_take_from(u64 set, struct mfr_siginfo *info, u32 *post) {
+  if (!set) return 0;
+  // Synchronous signals first, as the kernel does, then the lowest number.
+  u32 signo = (u32)__builtin_ctzll(set & MFR_FAULTS ? set & MFR_FAULTS : set) + 1;
+  *post = mfr_load_acquire32(post_count(signo));
+  memset(info, 0, sizeof *info);
+  memcpy(info, mfr_self.h->siginfo[signo], 112);
+  info->signo = (i32)signo;
+  return signo;
+}
+u32 mfr_take_signal(struct mfr_siginfo *info, u32 *post) {
+  return mfr_take_from(mfr_deliverable(), info, post);
+}
+
+// Idempotent: leader and followers all say which posting they have passed.
+void mfr_signal_taken(u32 signo, u32 post) {
+  if ((i32)(post - mfr_load_relaxed32(taken_count(signo))) > 0)
+    mfr_store_release32(taken_count(signo), post);
+  mfr_and_acqrel64(&mfr_self.h->sig_pending, ~SIG_BIT(signo));
+  if ((i32)(mfr_load_acquire32(post_count(signo)) - mfr_load_relaxed32(taken_count(signo))) > 0)
+    mfr_or_acqrel64(&mfr_self.h->sig_pending, SIG_BIT(signo));
+}
+
+void mfr_raise_self_in_lane(u32 signo, const struct mfr_siginfo *info) {
+  memcpy(mfr_self.h->siginfo[signo], info, 112);
+  mfr_add_acqrel32(post_count(signo), 1);
+  mfr_or_acqrel64(&mfr_self.h->sig_pending, SIG_BIT(signo));
+}
+
+// ---- delivery ----------------------------------------------------------------------------------------
+void mfr_guest_dies(u32 signo) {
+  struct mfr_header *h = mfr_self.h;
+  if (mfr_load_acquire32(&h->exit_kind) == MFR_EXIT_NONE) {
+    h->exit_value = (i32)signo;
+    h->exit_seq = mfr_self.seq;
+    mfr_store_release32(&h->exit_kind, MFR_EXIT_SIGNAL);
+  }
+  struct mfr_sigaction dfl = {0, 0, 0, 0};
+  real_sigaction(signo, &dfl);
+  SYS3(tgkill, mfr_self.rpid, mfr_self.rpid, signo);
+  real_mask(SIG_UNBLOCK, SIG_BIT(signo));
+  for (;;) SYS1(exit_group, 128 + signo);
+}
+
+static int usable_alt(void) { return mfr_self.valt.size && !(mfr_self.valt.flags & SS_DISABLE); }
+static void real_alt(void) {
+  struct mfr_stack ours = {(u64)fault_stack, 0, 0, sizeof fault_stack};
+  if (SYS2(sigaltstack, &ours, NULL) == 0) mfr_self.alt_is_guest = 0;
+}
+
+static void install_real(u32 signo, struct mfr_sigaction act) {
+  if (act.handler > 1) {
+    act.flags |= MFR_SA_RESTORER;
+    act.restorer = (u64)mfr_restorer;
+    // What the handler may be interrupted by is decided by the virtual mask; nothing real may come.
+    act.mask = MFR_REAL_MASK;
+  }
+  real_sigaction(signo, &act);
+}
+
+static void install_ours(u32 signo);
+
+int mfr_deliver(u32 signo, const struct mfr_siginfo *info) {
+  struct mfr_sigaction act = mfr_self.action[signo];
+  u64 old = mfr_self.suspend_on ? mfr_self.suspend_mask : mfr_self.vmask;
+  mfr_self.suspend_on = 0;
+  mfr_self.vmask = old;
+  if (act.handler == 1 || (act.handler == 0 && mfr_is_default_ignored(signo))) return 0;
+  if (act.handler == 0) mfr_guest_dies(signo);
+  if (act.flags & MFR_SA_RESETHAND) mfr_self.action[signo].handler = 0;
+  mfr_self.vmask |= act.mask | (act.flags & MFR_SA_NODEFER ? 0 : SIG_BIT(signo));
+  mfr_self.vmask &= ~MFR_UNMASKABLE;
+  if (signo == MFR_SIGSYS) { // the kernel's SIGSYS is ours: call the handler as a function
+    ((void (*)(int, const struct mfr_siginfo *, void *))act.handler)((int)signo, info, NULL);
+  } else {
+    int fault = (MFR_FAULTS & SIG_BIT(signo)) != 0;
+    if ((act.flags & MFR_SA_ONSTACK) && usable_alt() && SYS2(sigaltstack, &mfr_self.valt, NULL) == 0)
+      mfr_self.alt_is_guest = 1;
+    if (fault || (act.flags & MFR_SA_RESETHAND)) {
+      struct mfr_sigaction once = act;
+      once.flags &= ~(u64)MFR_SA_RESETHAND;
+      install_real(signo, once);
+    }
+    SYS4(rt_tgsigqueueinfo, mfr_self.rpid, mfr_self.rpid, signo, info);
+    if (!fault) {
+      real_mask(SIG_UNBLOCK, SIG_BIT(signo)); // the handler runs inside this call
+      real_mask(SIG_BLOCK, SIG_BIT(signo));
+    }
+    if (fault) install_ours(signo);
+    else if (act.flags & MFR_SA_RESETHAND) install_real(signo, mfr_self.action[signo]);
+    if (mfr_self.alt_is_guest) real_alt();
+  }
+  mfr_self.vmask = old;
+  return (act.flags & MFR_SA_RESTART) != 0;
+}
+
+// ---- SIGSYS: the gate's other side, and kicks ----------------------------------------------------------
+static void on_sigsys(int signo, struct mfr_siginfo *info, struct mfr_frame *f) {
+  (void)signo;
+  if (info->code != SI_USER_DISPATCH) {
+    mfr_kicked = 1;
+    if (f->rip >= (u64)mfr_blocking_start && f->rip <= (u64)mfr_blocking_syscall)
+      f->rip = (u64)mfr_blocking_abort;
+    int in_shim = f->rip >= (u64)__ehdr_start && f->rip < (u64)etext;
+    if (mfr_self.mode == MFR_ON_LANE && !in_shim && mfr_self.me->phase == MFR_PHASE_GUEST &&
+        (mfr_load_acquire64(&mfr_self.h->grant) & 0xff) == mfr_self.index) {
+      // The guest computes. A signal that ends it need not wait for its next call.
+      u64 p = mfr_deliverable();
+      while (p) {
+        u32 s = (u32)__builtin_ctzll(p) + 1;
+        p &= p - 1;
+        if (mfr_self.action[s].handler == 0) mfr_guest_dies(s);
+      }
+    }
+    return;
+  }
+  u32 nr = (u32)f->rax;
+  struct mfr_call c;
+  c.nr = nr;
+  c.a[0] = (long)f->rdi, c.a[1] = (long)f->rsi, c.a[2] = (long)f->rdx;
+  c.a[3] = (long)f->r10, c.a[4] = (long)f->r8, c.a[5] = (long)f->r9;
+  c.frame = f;
+  u64 rip = f->rip;
+  long r = mfr_dispatch(&c);
+  f->rax = (u64)r;
+  if (mfr_self.mode == MFR_ON_LANE) mfr_patch_site(rip, nr);
+}
+
+// ---- faults --------------------------------------------------------------------------------------------
+// Parks at a fault until it is known whether the others fault there too. True: it is the guest's own.
+static int fault_is_own(u32 signo, const struct mfr_siginfo *info, const struct mfr_frame *f) {
+  struct mfr_header *h = mfr_self.h;
+  struct mfr_replica *me = mfr_self.me;
+  if (mfr_load_acquire32(&h->live) == 1u << mfr_self.index) return 1;
+  u32 before = mfr_load_relaxed32(&me->state);
+  me->fault.signo = signo;
+  me->fault.code = info->code;
+  me->fault.address = info->u.fault.addr;
+  me->fault.ip = f->rip;
+  me->fault.seq = mfr_self.seq;
+  me->fault.when_ns = mfr_now();
+  mfr_store_relaxed32(&me->verdict, MFR_VERDICT_NONE);
+  mfr_store_release32(&me->state, MFR_REPLICA_FAULTED);
+  mfr_wake_coordinator();
+  while (mfr_load_acquire32(&me->verdict) == MFR_VERDICT_NONE)
+    mfr_futex_wait(&me->verdict, MFR_VERDICT_NONE, NULL);
+  if (mfr_load_relaxed32(&me->verdict) == MFR_VERDICT_DIE) SYS2(kill, mfr_self.rpid, MFR_SIGKILL);
+  mfr_store_release32(&me->state, before);
+  return 1;
+}
+
+static void leave_try(struct mfr_frame *f) {
+  const struct mfr_try_buf *b = &mfr_self.try_buf;
+  mfr_self.try_active = 0;
+  f->rbx = b->rbx;
+  f->rbp = b->rbp;
+  f->r12 = b->r12;
+  f->r13 = b->r13;
+  f->r14 = b->r14;
+  f->r15 = b->r15;
+  f->rsp = b->rsp;
+  f->rip = b->rip;
+  f->rax = 1;
+}
+
+static void on_fault(int sig, struct mfr_siginfo *info, struct mfr_frame *f) {
+  u32 signo = (u32)sig;
+  if (mfr_self.try_active && signo == MFR_SIGSEGV && info->code > 0) {
+    leave_try(f);
+    return;
+  }
+  fault_is_own(signo, info, f);
+  if (mfr_self.try_active) { // e.g. a file mapping that was cut short: the kernel would say EFAULT
+    leave_try(f);
+    return;
+  }
+  struct mfr_sigaction act = mfr_self.action[signo];
+  if (act.handler <= 1 || (mfr_self.vmask & SIG_BIT(signo))) mfr_guest_dies(signo);
+  // Lend the signal to the guest and let the instruction fault again: the kernel then builds the
+  // frame from the true state. Our handler comes back at the next call (mfr_return_lent).
+  if (act.flags & MFR_SA_RESETHAND) mfr_self.action[signo].handler = 0;
+  install_real(signo, act);
+  mfr_self.faults_lent |= 1u << signo;
+  if ((act.flags & MFR_SA_ONSTACK) && usable_alt()) {
+    f->stack = mfr_self.valt; // sigreturn makes it the alternate stack
+    mfr_self.alt_is_guest = 1;
+  }
+  if (info->code <= 0) SYS4(rt_tgsigqueueinfo, mfr_self.rpid, mfr_self.rpid, signo, info);
+}
+
+void mfr_return_lent(void) {
+  u32 lent = mfr_self.faults_lent;
+  mfr_self.faults_lent = 0;
+  while (lent) {
+    u32 signo = (u32)__builtin_ctz(lent);
+    lent &= lent - 1;
+    install_ours(signo);
+  }
+  if (mfr_self.alt_is_guest) real_alt(); // EPERM while the guest is on it: tried again later
+}
+
+static void install_ours(u32 signo) {
+  struct mfr_sigaction act = {(u64)on_fault,
+                              MFR_SA_SIGINFO | MFR_SA_RESTORER | MFR_SA_ONSTACK | MFR_SA_NODEFER,
+                              (u64)mfr_restorer, MFR_REAL_MASK};
+  if (signo == MFR_SIGSYS) {
+    act.handler = (u64)on_sigsys;
+    act.flags &= ~(u64)MFR_SA_ONSTACK;
+  }
+  real_sigaction(signo, &act);
+}
+
+static int is_ours(u32 signo) {
+  return signo == MFR_SIGSYS || (MFR_FAULTS & SIG_BIT(signo));
+}
+
+void mfr_child_sigsys(void) { install_ours(MFR_SIGSYS); }
+
+// The guest changed a disposition.
+void mfr_action_changed(u32 signo) {
+  if (!is_ours(signo) && signo != MFR_SIGKILL && signo != MFR_SIGSTOP)
+    install_real(signo, mfr_self.action[signo]);
+}
+
+void mfr_signals_init(void) {
+  // After execve or at start: the kernel knows which signals are ignored and the mask.
+  for (u32 s = 1; s < MFR_NSIG; s++) {
+    struct mfr_sigaction old = {0, 0, 0, 0};
+    SYS4(rt_sigaction, s, NULL, &old, 8);
+    mfr_self.action[s] = old;
+    if (old.handler == 1) mfr_or_acqrel64(&mfr_self.h->sig_ignored, SIG_BIT(s));
+  }
+  u64 mask = 0;
+  SYS4(rt_sigprocmask, SIG_BLOCK, NULL, &mask, 8);
+  mfr_self.vmask = mask;
+  SYS2(sigaltstack, NULL, &mfr_self.valt);
+  real_alt();
+  for (u32 s = 1; s < MFR_NSIG; s++)
+    if (is_ours(s)) install_ours(s);
+  real_mask(SIG_SETMASK, MFR_REAL_MASK);
+}
+
+// Gives the kernel the guest's own view of signals: before native mode, in a forked child, before
+// an exec that takes no shim along.
+void mfr_devirtualize(struct mfr_frame *frame) {
+  SYS5(prctl, 59 /* PR_SET_SYSCALL_USER_DISPATCH */, 0, 0, 0, 0);
+  // What a group signal left pending here has been delivered through the anchor, or will be.
+  u64 all = ~0ull;
+  struct mfr_timespec zero = {0, 0};
+  struct mfr_siginfo info;
+  while (SYS4(rt_sigtimedwait, &all, &info, &zero, 8) > 0) {}
+  for (u32 s = 1; s < MFR_NSIG; s++) {
+    struct mfr_sigaction act = mfr_self.action[s];
+    if (s == MFR_SIGKILL || s == MFR_SIGSTOP || (!is_ours(s) && act.handler <= 1)) continue;
+    if (act.handler > 1 && !(act.flags & MFR_SA_RESTORER)) {
+      act.flags |= MFR_SA_RESTORER;
+      act.restorer = (u64)mfr_restorer;
+    }
+    real_sigaction(s, &act);
+  }
+  SYS2(sigaltstack, &mfr_self.valt, NULL);
+  if (frame) {
+    frame->sigmask = mfr_self.vmask;
+    frame->stack = mfr_self.valt;
+  } else {
+    real_mask(SIG_SETMASK, mfr_self.vmask);
+  }
+}

@@ -1,0 +1,2 @@
+#include <stdio.h>
+int main(void) { return printf("built by make\n") != 14; }
