@@ -2,6 +2,8 @@
 public struct RunOptions: Equatable, Sendable {
   public enum Sync: String, CaseIterable, Sendable { case auto, eager, idle }
 
+  public init() {}
+
   /// Duplicates beside the leader.
   public var level: UInt32 = 2
   public var selection: SelectionPolicy = .fastest

@@ -47,7 +47,7 @@ public struct ReplicaSet: Sendable {
     var view = view
     forgetOldLives(view)
     settleDeaths(&view)
-    if view.ended || view.mode != .lane { return actions }
+    if view.ended || view.ending || view.mode != .lane { return actions }
     electAfterDeath(&view)
     followExec(&view)
     followCollapse(&view)
@@ -107,7 +107,9 @@ public struct ReplicaSet: Sendable {
       view.change(replica.index) { $0.live = false }
       let entry = condemned[Life(replica)]
       let leaving = view.ended || entry?.leaving == true
-      var event = Event(leaving ? "left" : "lost", replica, level: leaving ? .info : .warning)
+      // Nobody is left to go on: the guest has lost what it had.
+      let fatal = !leaving && (view.ending || view.mode != .lane)
+      var event = Event(leaving ? "left" : "lost", replica, level: leaving ? .info : fatal ? .error : .warning)
       event.cause = entry?.cause ?? cause(of: death, replica)
       event.settlement = settlement
       if death.facts.claimed { event.call = death.facts.call }

@@ -123,8 +123,10 @@ public struct SetView: Equatable, Sendable {
   public var execPid = ProcessID(0)
   /// How often a shim has attached.
   public var attached: UInt32 = 0
-  /// The guest has ended: deaths are expected.
+  /// The guest has ended as it wanted to: deaths are expected.
   public var ended = false
+  /// The anchor ends the set; nothing is repaired any more.
+  public var ending = false
   /// Why it is less protected than asked, as the shim put it.
   public var reason = ""
   public var replicas: [ReplicaView] = []

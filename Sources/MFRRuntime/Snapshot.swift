@@ -15,7 +15,8 @@ extension SyncBuffer {
     view.mayNotGrow = load(mfr_header_no_grow(base)) != 0
     view.execPid = ProcessID(load(mfr_header_exec_pid(base)))
     view.attached = load(mfr_header_attached(base))
-    view.ended = load(mfr_header_exit_kind(base)) != MFR_EXIT_NONE.rawValue || load(mfr_header_ending(base)) != 0
+    view.ended = load(mfr_header_exit_kind(base)) != MFR_EXIT_NONE.rawValue
+    view.ending = load(mfr_header_ending(base)) != 0
     view.reason = reason
     let live = load(mfr_header_live(base))
     let parked = load(mfr_header_parked(base))
