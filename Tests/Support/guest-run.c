@@ -1,7 +1,7 @@
 // guest-run - runs one program once, alone and watched, and writes down all that came of it.
 //
-//   guest-run [-v] [-t SECONDS] [-i FILE | -p FILE | -T FILE [-P PROMPT]] [-e NAME=VALUE]…
-//             DIR program [args…]
+//   guest-run [-v] [-t SECONDS] [-d FIXTURE] [-i FILE | -p FILE | -T FILE [-P PROMPT]]
+//             [-e NAME=VALUE]… DIR program [args…]
 //
 // The program runs in the fresh directory DIR/cwd with a fixed environment, default signals, only
 // descriptors 0, 1, 2 and a session of its own. Afterwards DIR holds
@@ -13,10 +13,12 @@
 // Its own exit status: 0 when the program ended by itself and left no process, 1 when it did not,
 // 2 when nothing could be run.
 //
+//   -d DIR   DIR/cwd starts as a copy of that directory
 //   -i FILE  standard input is that file (default /dev/null)
 //   -p FILE  standard input is a pipe that carries that file
 //   -T FILE  0, 1, 2 are a terminal, its controlling one, at which that file and ^D are typed
-//   -P TEXT  with -T: type a line each time that the output ends with this prompt, not all at once
+//   -P TEXT  with -T: type a line each time that the output ends with this prompt and
+//            blanks, not all at once
 //   -t N     time limit in seconds (default 30)
 //   -e       one more environment variable
 //   -v       show the three files at the end
@@ -106,7 +108,9 @@ static void put(int fd, const void *data, size_t len) {
 static void answer(struct capture *c, const char *prompt, char **text) {
   static size_t answered;
   size_t n = strlen(prompt);
-  if (c->fd < 0 || c->len < n || c->len == answered || memcmp(c->data + c->len - n, prompt, n)) return;
+  size_t len = c->len;
+  while (len && c->data[len - 1] == ' ') len--;
+  if (c->fd < 0 || len < n || c->len == answered || memcmp(c->data + len - n, prompt, n)) return;
   answered = c->len;
   char *end = strchr(*text, '\n');
   size_t length = end ? (size_t)(end + 1 - *text) : strlen(*text);
@@ -203,6 +207,18 @@ static int remove_entry(const char *path, const struct stat *s, int flag, struct
   return remove(path);
 }
 
+static void copy(const char *from) {
+  char source[4096];
+  snprintf(source, sizeof source, "%s/", from);
+  pid_t pid = fork();
+  if (pid == 0) {
+    execlp("cp", "cp", "-a", "-T", source, cwd, (char *)NULL);
+    _exit(127);
+  }
+  int st = -1;
+  if (pid < 0 || waitpid(pid, &st, 0) != pid || st) die(from);
+}
+
 struct line {
   char *text;
   const char *key;
@@ -270,13 +286,14 @@ static void show_file(const char *name) {
 int main(int argc, char **argv) {
   int limit = 30, verbose = 0, opt, extra = 0;
   char mode = 0, *extras[32];
-  const char *input = "/dev/null", *prompt = NULL;
+  const char *input = "/dev/null", *prompt = NULL, *fixture = NULL;
   char typed[4000] = "", *next = typed;
-  while ((opt = getopt(argc, argv, "+t:i:p:T:P:e:v")) != -1) switch (opt) {
+  while ((opt = getopt(argc, argv, "+t:d:i:p:T:P:e:v")) != -1) switch (opt) {
       case 't': limit = atoi(optarg); break;
       case 'i':
       case 'p':
       case 'T': mode = opt, input = optarg; break;
+      case 'd': fixture = optarg; break;
       case 'P': prompt = optarg; break;
       case 'e': if (extra < 32) extras[extra++] = optarg; break;
       case 'v': verbose = 1; break;
@@ -288,7 +305,8 @@ int main(int argc, char **argv) {
   snprintf(cwd, sizeof cwd, "%s/cwd", dir);
   nftw(cwd, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
   umask(022);
-  if (mkdir(cwd, 0755)) die(cwd);
+  if (fixture) copy(fixture);
+  else if (mkdir(cwd, 0755)) die(cwd);
   char **command = argv + optind + 1;
   int in = open(input, O_RDONLY | O_CLOEXEC);
   if (in < 0) die(input);
@@ -357,7 +375,8 @@ int main(int argc, char **argv) {
     int n = 0;
     while (env[n]) n++;
     for (int i = 0; i < extra; i++) env[n++] = extras[i];
-    execvpe(command[0], command, env);
+    environ = env;
+    execvp(command[0], command);
     dprintf(2, "guest-run: %s: %s\n", command[0], strerror(errno));
     _exit(127);
   }
