@@ -4,6 +4,17 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
+// What the terminal shows comes in parts: reads exactly so many bytes of it.
+static void shown(int fd, size_t size) {
+  char b[64] = "";
+  for (size_t n = 0; n < size;) {
+    ssize_t r = read(fd, b + n, size - n);
+    check(r > 0);
+    n += r;
+  }
+  say("shown %016lx\n", hash(b, size));
+}
+
 int main(void) {
   int m, s;
   char b[64] = "";
@@ -16,27 +27,25 @@ int main(void) {
   show(write(m, "typed\n", 6));
   show(read(s, b, sizeof b));
   say("%s", b);
-  memset(b, 0, sizeof b);
-  show(read(m, b, sizeof b));
-  show(write(s, "shown\n", 6));
-  memset(b, 0, sizeof b);
-  show(read(m, b, sizeof b));
+  shown(m, 7);
+  show(write(s, "output\n", 7));
+  shown(m, 8);
   show(write(m, "wrong\177\177ite\n", 11));
   memset(b, 0, sizeof b);
   show(read(s, b, sizeof b));
   say("%s", b);
+  shown(m, 16);
   show(tcgetattr(s, &t));
   say("%#x %#x\n", t.c_lflag & (ICANON | ECHO), t.c_oflag & OPOST);
   show(tcflush(s, TCIOFLUSH));
   cfmakeraw(&t);
-  show(tcsetattr(s, TCSANOW, &t));
+  show(tcsetattr(s, TCSADRAIN, &t));
   show(write(m, "r", 1));
   show(read(s, b, sizeof b));
   show(tcgetattr(1, &t));
   show(isatty(0));
   say("%s\n", strerrorname_np(errno));
   show(close(s));
-  fcntl(m, F_SETFL, O_NONBLOCK);
   show(read(m, b, sizeof b));
   done();
 }

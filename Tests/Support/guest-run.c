@@ -321,12 +321,13 @@ int main(int argc, char **argv) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
 
   struct capture out = {-1, 0, 0, 0}, err = {-1, 0, 0, 0};
-  int guest[3] = {in, -1, -1}, feed = -1;
+  int guest[3] = {in, -1, -1}, feed = -1, slave = -1;
   if (mode == 'T') {
-    int master, slave;
+    int master;
     struct winsize size = {24, 80, 0, 0};
     if (openpty(&master, &slave, NULL, NULL, &size)) die("openpty");
     fcntl(master, F_SETFD, FD_CLOEXEC);
+    fcntl(slave, F_SETFD, FD_CLOEXEC); // held till the program is gone: it may close its own before
     fcntl(master, F_SETFL, O_NONBLOCK);
     guest[0] = guest[1] = guest[2] = slave;
     out.fd = master;
@@ -381,7 +382,7 @@ int main(int argc, char **argv) {
     _exit(127);
   }
   for (int i = 0; i < 3; i++)
-    if (guest[i] >= 0 && (i == 0 || guest[i] != guest[0])) close(guest[i]);
+    if (guest[i] != slave) close(guest[i]);
   if (mode != 'p') in = -1;
 
   int64_t deadline = now_ms() + limit * 1000ll, grace = 0;
@@ -411,6 +412,7 @@ int main(int argc, char **argv) {
         if (WIFEXITED(st)) dprintf(status_fd, "exit %d\n", WEXITSTATUS(st));
         else dprintf(status_fd, "signal %d\n", WTERMSIG(st));
         running = 0;
+        if (slave >= 0) close(slave), slave = -1;
         grace = now_ms() + GRACE_MS;
       }
     if (who < 0) alive = 0;
@@ -422,6 +424,7 @@ int main(int argc, char **argv) {
       each_descendant(DESCRIBE, fd);
       close(fd);
       kill_all();
+      if (slave >= 0) close(slave);
       for (int i = 0; i < 100 && (out.fd >= 0 || err.fd >= 0); i++) {
         if (out.fd >= 0 && !drain(&out)) usleep(1000);
         if (err.fd >= 0 && !drain(&err)) usleep(1000);
