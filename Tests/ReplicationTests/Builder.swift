@@ -1,0 +1,47 @@
+import Foundation
+
+/// Compiles what the tests run, once, into .build/guests.
+enum Builder {
+  private static let built = Once<String, Void>()
+  private static let compilers = Slots(2)
+
+  /// guest-run, which all runs need.
+  static func prepare() async throws {
+    try await compile(
+      Repository.root.appendingPathComponent("Tests/Support/guest-run.c"), to: Repository.guestRun)
+  }
+
+  /// The files that the real programs work on.
+  static func makeFixture() async throws {
+    try await built.get("fixture") {
+      try FileManager.default.createDirectory(
+        at: Repository.build, withIntermediateDirectories: true)
+      let (status, said) = try await Tool.run(
+        Repository.programs.appendingPathComponent("make-fixture").path, [Repository.fixture.path])
+      guard status == 0 else { throw Tool.Failure(description: "make-fixture: \(said)") }
+    }
+  }
+
+  static func compile(_ source: URL, to executable: URL) async throws {
+    try await built.get(executable.path) {
+      let header = Repository.guests.appendingPathComponent("guest.h")
+      if let made = date(executable), let a = date(source), let b = date(header), made > max(a, b) {
+        return
+      }
+      try FileManager.default.createDirectory(
+        at: Repository.build, withIntermediateDirectories: true)
+      // Under another name first: two test processes may do this at the same time.
+      let fresh = executable.path + ".\(ProcessInfo.processInfo.processIdentifier)"
+      let cc = Tool.find("cc") ?? Tool.find("clang") ?? "cc"
+      let arguments = ["-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", fresh, source.path]
+      let (status, said) = try await compilers.use { try await Tool.run(cc, arguments) }
+      guard status == 0, rename(fresh, executable.path) == 0 else {
+        throw Tool.Failure(description: "\(source.lastPathComponent) does not compile:\n\(said)")
+      }
+    }
+  }
+
+  private static func date(_ url: URL) -> Date? {
+    try? FileManager.default.attributesOfItem(atPath: url.path)[.modificationDate] as? Date
+  }
+}
