@@ -118,13 +118,13 @@ static void wait_for_room(void) {
   }
   if (slowest) {
     u32 low = (u32)mfr_load_acquire64(&slowest->seq);
-    mfr_futex_wait((u32 *)&slowest->seq, low, &t); // nobody wakes it: a timed look
+    mfr_futex_wait((u32 *)&slowest->seq, low, &t); // woken now and then (mfr_lane_pass)
   }
 }
 
 void mfr_rendezvous(u64 seq) {
-  mfr_self.min_seq = 0; // look afresh
   for (;;) {
+    mfr_self.min_seq = 0; // look afresh
     has_room(0);
     if (mfr_self.min_seq > seq) break;
     wait_for_room();
@@ -252,6 +252,8 @@ void mfr_lane_pass(struct mfr_turn *t) {
   mfr_self.seq++;
   mfr_store_release64(&me->data_pos, mfr_self.data_pos); // pairs with has_room
   mfr_store_release64(&me->seq, mfr_self.seq);
+  // A leader that waits for room looks every millisecond; this is so that it need not wait so long.
+  if (unlikely((mfr_self.seq & 1023) == 0)) mfr_futex_wake((u32 *)&me->seq);
 }
 
 void mfr_lane_solo_done(void) {

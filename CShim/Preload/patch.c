@@ -9,6 +9,7 @@
 
 #define STUB_BYTES 64u
 #define STUBS 512u
+#define MOVED_AT 29u // where build() puts an instruction that stood behind the call
 static u8 pool[STUBS * STUB_BYTES] __attribute__((aligned(MFR_PAGE)));
 static u32 used;
 static int executable;
@@ -37,7 +38,7 @@ static u8 *build(u64 back, const u8 *moved, u32 moved_bytes, int moved_first) {
   static const u8 leave[] = {0x48, 0x8d, 0xa4, 0x24, 0x80, 0, 0, 0}; // lea 128(%rsp), %rsp
   memcpy(p, leave, sizeof leave);
   p += sizeof leave;
-  if (!moved_first) {
+  if (!moved_first) { // p - s == MOVED_AT
     memcpy(p, moved, moved_bytes);
     p += moved_bytes;
   }
@@ -52,20 +53,20 @@ static int writable(u64 at, u64 bytes, int on) {
   return SYS3(mprotect, first, last - first + MFR_PAGE, on ? 7 : 5) == 0;
 }
 
-void mfr_patch_site(u64 rip, u32 nr) {
-  extern const char __ehdr_start[], etext[];
-  if (rip >= (u64)__ehdr_start && rip < (u64)etext) return;
-  if (rip >= (u64)pool && rip < (u64)pool + sizeof pool) return;
-  if (used >= STUBS || !near(rip, (u64)pool)) return;
-  if (nr < mfr_row_count && mfr_rows[nr].class == STRUCTURAL) return;
-  if (nr == __NR_rt_sigreturn) return;
+// Returns where the call that trapped goes on: behind the call, or in the stub when what was there moved.
+u64 mfr_patch_site(u64 rip, u32 nr) {
+  if (rip >= (u64)__ehdr_start && rip < (u64)etext) return rip;
+  if (rip >= (u64)pool && rip < (u64)pool + sizeof pool) return rip;
+  if (used >= STUBS || !near(rip, (u64)pool)) return rip;
+  if (nr < mfr_row_count && mfr_rows[nr].class == STRUCTURAL) return rip;
+  if (nr == __NR_rt_sigreturn) return rip;
   u8 *site = (u8 *)(rip - 2);
   u8 around[16];
   if (MFR_TRY()) {
     memcpy(around, site - 5, 13); // the mov before, the call, the cmp behind
     MFR_TRY_END();
-  } else return;
-  if (around[5] != 0x0f || around[6] != 0x05) return;
+  } else return rip;
+  if (around[5] != 0x0f || around[6] != 0x05) return rip;
   u32 imm;
   __builtin_memcpy(&imm, around + 1, 4);
   u8 code[8] = {0xe9, 0, 0, 0, 0, 0x90, 0x90, 0x90};
@@ -75,7 +76,7 @@ void mfr_patch_site(u64 rip, u32 nr) {
   if (!executable) {
     if (SYS3(mprotect, pool, sizeof pool, 7) != 0) {
       used = STUBS; // a policy forbids it: every call of such a site traps
-      return;
+      return rip;
     }
     executable = 1;
   }
@@ -88,12 +89,13 @@ void mfr_patch_site(u64 rip, u32 nr) {
     start = site - 5;
     bytes = 7;
     stub = build(rip, around, 5, 1);
-  } else return;
+  } else return rip;
   i32 rel = (i32)((u64)stub - (u64)(start + 5));
   __builtin_memcpy(code + 1, &rel, 4);
-  if (!writable((u64)start, bytes, 1)) return;
+  if (!writable((u64)start, bytes, 1)) return rip;
   used++;
   // The guest runs no other thread here; the write need not be atomic.
   memcpy(start, code, bytes);
   writable((u64)start, bytes, 0);
+  return start == site ? (u64)stub + MOVED_AT : rip;
 }

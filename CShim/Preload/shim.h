@@ -90,6 +90,9 @@ extern long mfr_trap(long nr, long a0, long a1, long a2, long a3, long a4, long 
 extern void mfr_resume(struct mfr_frame *f) __attribute__((noreturn));
 extern u64 mfr_hash_aes(const void *p, u64 blocks64, u64 seed);
 extern volatile u32 mfr_kicked;
+// From the linker: the shim's own text.
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char etext[] __attribute__((visibility("hidden")));
 
 #define SYS0(n) mfr_gate(__NR_##n, 0, 0, 0, 0, 0, 0)
 #define SYS1(n, a) mfr_gate(__NR_##n, (long)(a), 0, 0, 0, 0, 0)
@@ -337,7 +340,7 @@ extern char **mfr_environ_strip(char **env);
 // ---- vdso.c, patch.c -----------------------------------------------------------------------------------
 void mfr_vdso_init(u64 vdso_base);
 long mfr_clock_original(long clock, struct mfr_timespec *ts);
-void mfr_patch_site(u64 rip, u32 nr);
+u64 mfr_patch_site(u64 rip, u32 nr);
 
 // ---- dispatch.c ----------------------------------------------------------------------------------------
 long mfr_dispatch(struct mfr_call *c);

@@ -12,7 +12,6 @@
 #define SIG_SETMASK 2
 #define SS_DISABLE 2
 
-extern const char __ehdr_start[], etext[]; // from the linker: the shim's own text
 static u8 fault_stack[64 << 10] __attribute__((aligned(64)));
 
 static void real_sigaction(u32 signo, const struct mfr_sigaction *act) {
@@ -175,7 +174,7 @@ static void on_sigsys(int signo, struct mfr_siginfo *info, struct mfr_frame *f) 
   u64 rip = f->rip;
   long r = mfr_dispatch(&c);
   f->rax = (u64)r;
-  if (mfr_self.mode == MFR_ON_LANE) mfr_patch_site(rip, nr);
+  if (mfr_self.mode == MFR_ON_LANE && f->rip == rip) f->rip = mfr_patch_site(rip, nr);
 }
 
 // ---- faults --------------------------------------------------------------------------------------------

@@ -48,7 +48,10 @@ long mfr_call_mmap(struct mfr_call *c) {
   u64 at = mfr_self.seq;
   long r = mfr_lane_call(c, &map_shape, &made);
   // A follower maps the descriptor later than the leader: the leader may not close it before.
-  if (!(c->a[3] & MAP_ANONYMOUS) && !is_error(r)) mfr_self.mmap_seq = at;
+  if (!(c->a[3] & MAP_ANONYMOUS) && !is_error(r)) {
+    mfr_self.mmap_seq = at;
+    if (!mfr_alone()) mfr_futex_wake((u32 *)&mfr_self.me->seq); // see mfr_rendezvous
+  }
   return r;
 }
 
