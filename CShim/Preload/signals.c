@@ -28,8 +28,8 @@ static int is_ignored(u32 signo) {
 }
 
 // ---- pending ---------------------------------------------------------------------------------------
-static u32 *post_count(u32 signo) { return (u32 *)(mfr_self.h->siginfo[signo] + 120); }
-static u32 *taken_count(u32 signo) { return (u32 *)(mfr_self.h->siginfo[signo] + 124); }
+static u32 *post_count(u32 signo) { return mfr_signal_posts(mfr_self.h, signo); }
+static u32 *taken_count(u32 signo) { return mfr_signal_takes(mfr_self.h, signo); }
 
 u64 mfr_deliverable_slow(u64 pending) {
   u64 real = 0;
@@ -73,9 +73,7 @@ void mfr_signal_taken(u32 signo, u32 post) {
 }
 
 void mfr_raise_self_in_lane(u32 signo, const struct mfr_siginfo *info) {
-  memcpy(mfr_self.h->siginfo[signo], info, 112);
-  mfr_add_acqrel32(post_count(signo), 1);
-  mfr_or_acqrel64(&mfr_self.h->sig_pending, SIG_BIT(signo));
+  mfr_signal_post(mfr_self.base, signo, info);
 }
 
 // ---- delivery ----------------------------------------------------------------------------------------
@@ -242,6 +240,7 @@ static void on_fault(int sig, struct mfr_siginfo *info, struct mfr_frame *f) {
 void mfr_return_lent(void) {
   u32 lent = mfr_self.faults_lent;
   mfr_self.faults_lent = 0;
+  if (lent) real_mask(SIG_SETMASK, MFR_REAL_MASK); // a handler left by siglongjmp leaves its signal masked
   while (lent) {
     u32 signo = (u32)__builtin_ctz(lent);
     lent &= lent - 1;

@@ -6,15 +6,15 @@ extension Anchor {
   private func bit(_ signal: Int32) -> UInt64 { 1 << UInt64(max(1, min(signal, 64)) - 1) }
 
   /// What the guest would do with a signal, as far as the leader has told.
-  private enum Disposition { case discarded, stops, delivered }
+  private enum Disposition { case stops, delivered }
 
   private func disposition(_ signal: Int32) -> Disposition {
     let base = buffer.base
     if buffer.load(mfr_header_sig_blocked(base)) & bit(signal) != 0 { return .delivered }
     if buffer.load(mfr_header_sig_caught(base)) & bit(signal) != 0 { return .delivered }
-    if buffer.load(mfr_header_sig_ignored(base)) & bit(signal) != 0 { return .discarded }
+    // Ignored ones are posted too: blocked, they stay pending (sigwait takes them); else the leader drops them.
+    if buffer.load(mfr_header_sig_ignored(base)) & bit(signal) != 0 { return .delivered }
     switch signal {
-    case SIGCHLD, SIGCONT, SIGURG, SIGWINCH: return .discarded
     case SIGTSTP, SIGTTIN, SIGTTOU: return .stops
     default: return .delivered
     }
@@ -30,7 +30,6 @@ extension Anchor {
       return
     }
     switch disposition(number) {
-    case .discarded: return
     case .stops:
       signalReplicas(SIGSTOP)
       stopSelf(number)
@@ -49,11 +48,9 @@ extension Anchor {
       kick()
       return
     }
-    let place = mfr_header_siginfo(buffer.base, UInt32(number))
     signal.bytes.withUnsafeBytes { raw in
-      if let start = raw.baseAddress { memcpy(place, start, 128) }
+      if let start = raw.baseAddress { mfr_signal_post(buffer.base, UInt32(number), start) }
     }
-    _ = mfr_or_acqrel64(pending, bit(number))
     kick()
   }
 

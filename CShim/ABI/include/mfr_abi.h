@@ -313,6 +313,27 @@ static inline uint32_t mfr_and_acqrel32(uint32_t *p, uint32_t v) { return __atom
 static inline uint64_t mfr_or_acqrel64(uint64_t *p, uint64_t v) { return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL); }
 static inline uint64_t mfr_and_acqrel64(uint64_t *p, uint64_t v) { return __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL); }
 static inline uint32_t mfr_add_acqrel32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+
+// ---- pending signals --------------------------------------------------------------------------------
+// siginfo[n]: 112 bytes of siginfo, then at 120 how often it was posted and at 124 the count of the last
+// posting that was taken. The counts make taking idempotent: a leader that dies between publishing a slot with a
+// signal and clearing the bit does not cause a second delivery.
+static inline uint32_t *mfr_signal_posts(struct mfr_header *h, uint32_t signo) {
+  return (uint32_t *)(h->siginfo[signo % MFR_NSIG] + 120);
+}
+static inline uint32_t *mfr_signal_takes(struct mfr_header *h, uint32_t signo) {
+  return (uint32_t *)(h->siginfo[signo % MFR_NSIG] + 124);
+}
+// Poster: anchor, or the leader for a signal that the guest sends itself.
+static inline void mfr_signal_post(void *base, uint32_t signo, const void *siginfo) {
+  struct mfr_header *h = mfr_header_of(base);
+  uint8_t *to = h->siginfo[signo % MFR_NSIG];
+  const uint8_t *from = (const uint8_t *)siginfo;
+  for (uint32_t i = 0; i < 112; i++) to[i] = from[i];
+  mfr_add_acqrel32(mfr_signal_posts(h, signo), 1);
+  mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
+}
+
 static inline void mfr_fence_seqcst(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 #endif
