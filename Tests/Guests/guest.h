@@ -10,6 +10,7 @@
 //   // Terminal: text            0, 1, 2 are a terminal at which this text and ^D are typed
 //   // Ends: exit 3 | signal 13  how it must end, when that is not done() and exit 0
 //   // Collapse: yes             cannot be kept in step; must be right all the same
+//   // Diverges: yes             duplicates part from the leader and are made anew; the same
 #ifndef GUEST_H
 #define GUEST_H
 #ifndef _GNU_SOURCE
@@ -75,12 +76,6 @@ __attribute__((format(printf, 1, 2))) static GUEST_UNUSED void say(const char *f
     }                                                                                              \
   } while (0)
 
-static GUEST_UNUSED void done_(const char *file) {
-  const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file, *dot = strrchr(name, '.');
-  say("ok %.*s\n", (int)(dot ? dot - name : (long)strlen(name)), name);
-}
-#define done() done_(__BASE_FILE__)
-
 static GUEST_UNUSED uint64_t hash(const void *data, size_t size) {
   const unsigned char *p = data;
   uint64_t h = 14695981039346656037ull;
@@ -125,6 +120,15 @@ static GUEST_UNUSED void pause_ms(int ms) {
   struct timespec t = {ms / 1000, ms % 1000 * 1000000l};
   while (nanosleep(&t, &t)) check(errno == EINTR);
 }
+
+// The last line. The pause lets duplicates come to the end too: what they would have done otherwise
+// is then noticed.
+static GUEST_UNUSED void done_(const char *file) {
+  const char *slash = strrchr(file, '/'), *name = slash ? slash + 1 : file, *dot = strrchr(name, '.');
+  pause_ms(20);
+  say("ok %.*s\n", (int)(dot ? dot - name : (long)strlen(name)), name);
+}
+#define done() done_(__BASE_FILE__)
 
 // Waits for the child and prints how it ended.
 static GUEST_UNUSED void show_end(const char *who, pid_t pid) {

@@ -1,4 +1,5 @@
 // Abstract: memfd with seals refuses what is sealed.
+// Collapse: yes
 #include "guest.h"
 #include <sys/mman.h>
 

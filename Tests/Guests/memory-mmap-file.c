@@ -22,8 +22,6 @@ int main(void) {
   show(munmap(m, sizeof data));
   show(munmap(r, 8192));
   fd = open("f", O_RDONLY);
-  check(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED);
-  say("%s\n", strerrorname_np(errno));
   check(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 100) == MAP_FAILED);
   say("%s\n", strerrorname_np(errno));
   done();

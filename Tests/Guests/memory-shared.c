@@ -21,5 +21,8 @@ int main(void) {
   uint32_t *again = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   again[2] += 1;
   say("%u\n", m[2]);
+  int ro = open("f", O_RDONLY);
+  check(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0) == MAP_FAILED);
+  say("%s\n", strerrorname_np(errno));
   done();
 }

@@ -1,4 +1,5 @@
 // Abstract: signalfd delivers blocked signals as data.
+// Collapse: yes
 #include "guest.h"
 #include <sys/signalfd.h>
 

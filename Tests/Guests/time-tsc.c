@@ -1,4 +1,5 @@
 // Abstract: rdtsc and rdtscp never go back, and their values can be written out.
+// Diverges: yes
 #include "guest.h"
 #include <x86intrin.h>
 

@@ -41,6 +41,8 @@ struct Guest: Sendable, CustomTestStringConvertible {
     let executable = Repository.build.appendingPathComponent(name)
     try await Builder.compile(source, to: executable)
     var job = Job(name: name, command: [executable.path] + words(header["Args"] ?? ""))
+    if header["Collapse"] != nil { job.allowed.insert(.collapse) }
+    if header["Diverges"] != nil { job.allowed.insert(.divergence) }
     if let text = header["Stdin"] { job.input = .file(try inputFile(text)) }
     if let text = header["Pipe"] { job.input = .pipe(try inputFile(text)) }
     if let text = header["Terminal"] {

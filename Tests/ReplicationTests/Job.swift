@@ -23,6 +23,15 @@ struct Job: Sendable {
   let command: [String]
   var input = Input.none
   var fixture: String?
+  /// What its events may tell of, beyond a run in step from start to end.
+  var allowed: Set<Upset> = []
+
+  /// A kind of event that shows duplicates that were not in step.
+  enum Upset: String, CaseIterable, Sendable {
+    case divergence
+    case collapse
+    case lost
+  }
 
   /// A run that takes longer has hung.
   static let limit = Duration.seconds(30)
@@ -31,29 +40,55 @@ struct Job: Sendable {
 
   /// What it does without MFR; run once per test process.
   func native() async throws -> Outcome {
-    try await Job.natives.get(name) { try await run("native", under: []).outcome }
+    try await Job.natives.get(name) {
+      let outcome = try await run("native", under: []).outcome
+      if !outcome.hung { discard("native") }
+      return outcome
+    }
   }
 
-  /// Runs it at the level and expects what the native run gave.
+  /// Runs it at the level and expects what the native run gave, from replicas that stayed in step.
   func expectSame(_ level: Level) async throws {
     let expected = try await native()
     let mfr = try Repository.mfrRun()
+    let label = "level-\(level.duplicates)"
+    let events = directory(label).appendingPathComponent("events")
+    try? FileManager.default.removeItem(at: events)
     let run = try await run(
-      "level-\(level.duplicates)", under: [mfr, "--level", "\(level.duplicates)", "--"])
-    let differences = expected.differences(from: run.outcome)
-    guard !differences.isEmpty else { return }
+      label, under: [mfr, "--level", "\(level.duplicates)", "--events", events.path, "--"])
+    let wrong = expected.differences(from: run.outcome) + upsets(in: events)
+    guard !wrong.isEmpty else { return discard(label) }
     Issue.record(
       """
-      \(name) at level \(level.duplicates): \(differences.joined(separator: "\n"))
+      \(name) at level \(level.duplicates): \(wrong.joined(separator: "\n"))
       again: \(run.again)
       """)
+  }
+
+  /// The lines of the events file that must not be there.
+  private func upsets(in events: URL) -> [String] {
+    let wrong = Upset.allCases.filter { $0 == .lost ? allowed.isEmpty : !allowed.contains($0) }
+    let text = (try? String(contentsOf: events, encoding: .utf8)) ?? ""
+    return text.split(separator: "\n").map(String.init).filter { line in
+      wrong.contains { line.contains("\"event\":\"\($0.rawValue)\"") }
+    }
+  }
+
+  private func directory(_ label: String) -> URL {
+    Repository.runs.appendingPathComponent("\(name).\(label)")
+  }
+
+  /// Removes what a good run left; a bad one keeps its directory.
+  private func discard(_ label: String) {
+    try? FileManager.default.removeItem(at: directory(label))
+    rmdir(Repository.runs.path)
   }
 
   private func run(_ label: String, under prefix: [String]) async throws -> (
     outcome: Outcome, again: String
   ) {
     try await Builder.prepare()
-    let directory = Repository.runs.appendingPathComponent("\(name).\(label)")
+    let directory = directory(label)
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     let options =
       ["-t", "\(Job.limit.components.seconds)"] + (fixture.map { ["-d", $0] } ?? []) + input.options
@@ -62,13 +97,6 @@ struct Job: Sendable {
       let (status, said) = try await Tool.run(Repository.guestRun.path, arguments)
       guard status < 2 else { throw Tool.Failure(description: "guest-run \(arguments): \(said)") }
       return try Outcome(of: directory)
-    }
-    // Kept when something is wrong with it; the caller's message says where.
-    let keep =
-      prefix.isEmpty ? outcome.hung : try await !native().differences(from: outcome).isEmpty
-    if !keep {
-      try? FileManager.default.removeItem(at: directory)
-      rmdir(Repository.runs.path)
     }
     return (
       outcome, ([Repository.guestRun.path, "-v"] + arguments).map(shellWord).joined(separator: " ")

@@ -26,6 +26,7 @@ struct Program: Sendable, CustomTestStringConvertible {
     name = parts[0]
     var job = Job(
       name: "program-\(name)", command: words(parts[1]), fixture: Repository.fixture.path)
+    job.allowed = [.collapse]
     let input = parts.count == 3 ? words(parts[2]) : []
     let file = input.count > 1 ? Repository.fixture.appendingPathComponent(input[1]).path : ""
     switch (input.first, input.count) {
