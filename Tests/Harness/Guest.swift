@@ -46,9 +46,9 @@ public final class Guest {
     return set
   }
 
-  /// Waits until all replicas are in step. Level 0 and native are so at once.
+  /// Waits until all replicas are in step. A native guest is so at once.
   public func waitUntilWhole(upTo limit: Duration = .seconds(20)) throws {
-    guard let level, level > 0 else { return }
+    guard level != nil else { return }
     var last = "no status yet"
     let whole = wait(upTo: limit, every: .milliseconds(5)) {
       guard child.poll() == nil else { return true }
