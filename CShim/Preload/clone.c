@@ -165,7 +165,8 @@ static long plant_poison(u64 page) {
 // ---- requests --------------------------------------------------------------------------------------------
 void mfr_serve_requests(void) {
   struct mfr_replica *me = mfr_self.me;
-  u32 asked = __atomic_exchange_n(&me->request, 0, __ATOMIC_ACQ_REL);
+  // CLONE stays set until the clone is there: until then the coordinator sees it under way.
+  u32 asked = mfr_and_acqrel32(&me->request, MFR_REQ_CLONE);
   if (asked & MFR_REQ_LEAVE) SYS1(exit_group, 0);
   if (asked & MFR_REQ_UNSHARE) {
     mfr_self.unsharing = 1;
@@ -176,6 +177,7 @@ void mfr_serve_requests(void) {
     int r = mfr_clone_replica((u32)me->request_arg % MFR_MAX_REPLICAS);
     if (r == 0) return; // the joiner
     me->request_result = r < 0 ? r : 0;
+    mfr_and_acqrel32(&me->request, ~MFR_REQ_CLONE);
     mfr_add_acqrel32(&me->request_done, 1);
     mfr_wake_coordinator();
   }

@@ -1,6 +1,8 @@
 /// Making good what was lost: one new replica at a time, more slowly when they keep dying.
 public struct Growth: Sendable {
   static let earlyLimit = 10
+  /// A replica that dies younger than this has not done its work: something in it keeps failing.
+  static let infancy = Duration.milliseconds(50)
   /// The clone that is under way.
   struct Order: Sendable {
     var place: ReplicaIndex
@@ -21,15 +23,15 @@ public struct Growth: Sendable {
 
   /// A replica died that nobody had told to go.
   mutating func noteLoss(bornAt birth: Moment?, at death: Moment) {
-    early.removeAll { death.since($0) > .seconds(60) }
-    guard let birth, death.since(birth) < .seconds(1) else {
+    early.removeAll { death.since($0) > .seconds(10) }
+    guard let birth, death.since(birth) < Self.infancy else {
       if let birth, death.since(birth) > .seconds(10) { calm() }
       return
     }
     early.append(death)
     if early.count > Self.earlyLimit {
       early.removeFirst(early.count - Self.earlyLimit)
-      pause(from: death, because: "new replicas die within a second")
+      pause(from: death, because: "new replicas keep dying within 50 ms")
     }
   }
 
