@@ -120,6 +120,7 @@ void mfr_unshare_step(void) {
   }
   if (mfr_self.range_at < count) return;
   mfr_self.unsharing = 0;
+  mfr_and_acqrel32(&me->request, ~MFR_REQ_UNSHARE);
   if (!me->ranges_more) {
     mfr_store_release32(&me->unshared, 1);
     mfr_store_release32(&me->state, MFR_REPLICA_RUNNING);
@@ -165,10 +166,10 @@ static long plant_poison(u64 page) {
 // ---- requests --------------------------------------------------------------------------------------------
 void mfr_serve_requests(void) {
   struct mfr_replica *me = mfr_self.me;
-  // CLONE stays set until the clone is there: until then the coordinator sees it under way.
-  u32 asked = mfr_and_acqrel32(&me->request, MFR_REQ_CLONE);
+  // CLONE and UNSHARE stay set until they are done: so the coordinator sees that they are under way.
+  u32 asked = mfr_and_acqrel32(&me->request, MFR_REQ_CLONE | MFR_REQ_UNSHARE);
   if (asked & MFR_REQ_LEAVE) SYS1(exit_group, 0);
-  if (asked & MFR_REQ_UNSHARE) {
+  if ((asked & MFR_REQ_UNSHARE) && !mfr_self.unsharing) {
     mfr_self.unsharing = 1;
     mfr_self.range_at = 0;
     mfr_self.range_addr = 0;

@@ -134,9 +134,10 @@ void mfr_rendezvous(u64 seq) {
 
 enum mfr_role mfr_lane_enter(struct mfr_turn *t, u32 nr, u64 need) {
   struct mfr_header *h = mfr_self.h;
-  struct mfr_replica *me = mfr_self.me;
   for (;;) {
-    if (unlikely(mfr_load_acquire32(&me->request))) mfr_serve_requests();
+    // Serving a request may have made this process another replica: `me` is read afresh.
+    if (unlikely(mfr_load_acquire32(&mfr_self.me->request))) mfr_serve_requests();
+    struct mfr_replica *me = mfr_self.me;
     struct mfr_slot *slot = mfr_slot_at(mfr_self.base, mfr_self.seq);
     u64 w = mfr_load_acquire64(&slot->word); // pairs with the release in publish and settlement
     t->slot = slot;
