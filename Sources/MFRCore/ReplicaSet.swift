@@ -218,8 +218,10 @@ public struct ReplicaSet: Sendable {
     var surplus = view.replicas.filter { $0.takesPart && $0.state != .reserved && !isCondemned($0) }
     // Who goes first: not yet in step, then the highest place; never the leader.
     surplus.sort { ($0.unshared ? 0 : 1, $0.index) > ($1.unshared ? 0 : 1, $1.index) }
+    // A leader that is about to be killed still holds the grant, but is none of those who stay.
+    let leads = surplus.contains { $0.index == view.leader }
     surplus.removeAll { $0.index == view.leader }
-    for replica in surplus.prefix(max(0, surplus.count - Int(min(view.level, 15)))) {
+    for replica in surplus.prefix(max(0, surplus.count - Int(min(view.level, 15)) - (leads ? 0 : 1))) {
       kill(replica, Event.Cause(kind: "level"), leaving: true, &view)
     }
   }

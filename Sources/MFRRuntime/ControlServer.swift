@@ -151,7 +151,8 @@ extension SyncBuffer {
     let lead = view.replicas.first { $0.index == view.leader }?.sequence ?? LaneSequence(0)
     let shown = view.replicas.filter { $0.live && $0.state != .dead && $0.state != .left && $0.state != .free }
     var calls: UInt64 = 0
-    for place in 0..<Self.replicaCount { calls &+= mfr_host_replica(base, place).calls }
+    // Every call of the lane has a number; who made it does not matter, and the dead counted too.
+    for place in 0..<Self.replicaCount { calls = max(calls, mfr_host_replica(base, place).seq) }
     return SetStatus(
       id: load(mfr_header_set_id(base)), name: name, program: program, pid: load(mfr_header_anchor_pid(base)),
       level: view.level, state: protection.state.rawValue, reason: protection.reason, calls: calls,
