@@ -333,9 +333,18 @@ int main(int argc, char **argv) {
     out.fd = master;
     ssize_t n = read(in, typed, sizeof typed - 2);
     if (n < 0) die(input);
-    if (!prompt) { // before the program starts: the echo comes first
+    if (!prompt) { // before the program starts: all of the echo comes first
+      size_t lines = 0, echoed = 0;
+      for (ssize_t i = 0; i < n; i++) lines += typed[i] == '\n';
       typed[n++] = 4;
       put(master, typed, n);
+      for (int64_t end = now_ms() + 2000; echoed < lines && now_ms() < end;) {
+        struct pollfd p = {master, POLLIN, 0};
+        poll(&p, 1, 100);
+        size_t from = out.len;
+        drain(&out);
+        for (size_t i = from; i < out.len; i++) echoed += out.data[i] == '\n';
+      }
     }
   } else {
     int p[2];
