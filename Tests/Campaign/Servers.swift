@@ -90,6 +90,7 @@ struct ServerCampaign {
   private var random: SeededRandom
   private var inflicted: [String: Int] = [:]
   private var passedOver = 0
+  private var lastAble = Instant.now
   private var log = RecoveryLog()
   private var journal: [String] = []
 
@@ -163,9 +164,11 @@ struct ServerCampaign {
     let able = status.replicas.filter(\.isInStep)
     guard able.count >= 2, let victim = able.randomElement(using: &random) else {
       passedOver += 1
+      guard Instant.now - lastAble < .seconds(5) else { throw Failure("not in step again within 5 s: \(status.line); \(tally)") }
       note("passed over \(fault.name): \(status.line)", begun)
       return
     }
+    lastAble = .now
     switch fault {
     case .signal(let name):
       let number = CommonOptions.names[name] ?? SIGKILL

@@ -36,7 +36,9 @@ public final class Guest {
     let fd = try Port.connect(path: RuntimeDirectory.socket(in: RuntimeDirectory.path, anchor: child.pid))
     defer { close(fd) }
     try File.writeAll(fd, Array((request.json.text + "\n").utf8), what: "control socket")
-    let answer = try JSON.parse(File.readAll(fd, what: "control socket").prefix { $0 != 0x0A })
+    let line = try File.readAll(fd, what: "control socket").prefix { $0 != 0x0A }
+    guard !line.isEmpty else { throw Failure("\(name): the coordinator closed the connection without an answer") }
+    let answer = try JSON.parse(line)
     guard answer["ok"]?.bool == true else { throw Failure(answer["error"]?.string ?? "no answer from the coordinator") }
     return answer
   }
