@@ -124,7 +124,9 @@ public struct ReplicaSet: Sendable {
       if !leaving {
         losses.append(death.at)
         if losses.count > 64 { losses.removeFirst() }
-        growth.noteLoss(bornAt: born[Life(replica)], at: death.at)
+        // One that had come into step and is then killed from outside says nothing against its successors.
+        let killedFromOutside = entry == nil && inStep.contains(Life(replica))
+        growth.noteLoss(bornAt: killedFromOutside ? nil : born[Life(replica)], at: death.at)
       }
       if view.leader == replica.index { view.lostLeader = replica }
       view.someoneDied = true
