@@ -158,9 +158,19 @@ __attribute__((constructor)) static void mfr_start(int argc, char **argv, char *
     mfr_wake_coordinator();
     return;
   }
+  if (again) {
+    // The others still wait for this execve to come back. The coordinator ends them, then says so.
+    mfr_add_acqrel32(&h->attached, 1);
+    mfr_wake_coordinator();
+    struct mfr_timespec look = {0, 5000000}; // a coordinator that is being replaced wakes nobody
+    u32 *word = (u32 *)&h->exec_pid;
+    for (u32 v; (v = mfr_load_acquire32(word)) != 0;) mfr_futex_wait(word, v, &look);
+    mfr_self.mode = MFR_ON_LANE;
+    mfr_store_release32(&h->mode, MFR_MODE_LANE);
+    return; // the coordinator makes the duplicates: it always does when some are missing
+  }
   mfr_self.mode = MFR_ON_LANE;
-  mfr_store_release32((u32 *)&h->exec_pid, 0);
-  if (!again) {
+  {
     u32 level = h->start_level < MFR_MAX_REPLICAS ? h->start_level : MFR_MAX_REPLICAS - 1;
     for (u32 i = 1; i <= level; i++) {
       if (mfr_clone_replica(i) != 0) continue;

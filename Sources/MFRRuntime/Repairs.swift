@@ -33,7 +33,10 @@ struct Repairs {
     case .nudge(let index): Self.nudge(buffer, index.rawValue)
     case .unshare(let index): unshare(index.rawValue)
     case .alone: alone()
-    case .execOver: buffer.store(mfr_header_exec_pid(base), 0)
+    case .execOver:
+      let word = mfr_header_exec_pid(base)
+      buffer.store(word, 0)
+      word.withMemoryRebound(to: UInt32.self, capacity: 1) { _ = mfr_host_futex_wake($0, Int32.max) }
     case .count(let counter): count(counter)
     case .report(let event): events.write(event)
     }
