@@ -84,9 +84,15 @@ enum Setup: Hashable {
   var key: String { level.map { "level_\($0)" } ?? "native" }
 }
 
+func median(_ values: [Double]) -> Double? {
+  guard !values.isEmpty else { return nil }
+  let sorted = values.sorted()
+  return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+}
+
 /// Median with its spread.
 func spread(_ values: [Double], _ decimals: Int) -> String {
-  guard let middle = values.median, let least = values.min(), let most = values.max() else { return "-" }
+  guard let middle = median(values), let least = values.min(), let most = values.max() else { return "-" }
   if values.count == 1 { return fixed(middle, decimals) }
   return "\(fixed(middle, decimals)) (\(fixed(least, decimals)) to \(fixed(most, decimals)))"
 }
