@@ -136,7 +136,10 @@ enum mfr_role mfr_lane_enter(struct mfr_turn *t, u32 nr, u64 need) {
   struct mfr_header *h = mfr_self.h;
   for (;;) {
     // Serving a request may have made this process another replica: `me` is read afresh.
-    if (unlikely(mfr_load_acquire32(&mfr_self.me->request))) mfr_serve_requests();
+    if (unlikely(mfr_load_acquire32(&mfr_self.me->request))) {
+      mfr_serve_requests();
+      mfr_self.became_joiner = 0; // nothing is claimed here: donor and joiner go on alike
+    }
     struct mfr_replica *me = mfr_self.me;
     struct mfr_slot *slot = mfr_slot_at(mfr_self.base, mfr_self.seq);
     u64 w = mfr_load_acquire64(&slot->word); // pairs with the release in publish and settlement

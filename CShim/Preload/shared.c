@@ -309,6 +309,8 @@ again:;
     }
     if (!happened) {
       if ((row->flags & CLOSES) && mfr_self.mmap_seq) mfr_rendezvous(mfr_self.mmap_seq);
+      // Settlement reads the slot's data by these rules: what an older lap left there must not count.
+      if (row->commit == RECORD || row->commit == CHILD) memset(t.data, 0, 8);
       mfr_lane_begin(&t);
       result = k->produce(c, ctx, &t, t.data);
       if (unlikely(result == MFR_AGAIN)) { // became a joiner: the donor holds the claim

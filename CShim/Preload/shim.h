@@ -183,8 +183,8 @@ struct mfr_call {
   (SIG_BIT(MFR_SIGILL) | SIG_BIT(MFR_SIGBUS) | SIG_BIT(MFR_SIGFPE) | SIG_BIT(MFR_SIGSEGV) | \
    SIG_BIT(MFR_SIGTRAP))
 #define MFR_UNMASKABLE (SIG_BIT(MFR_SIGKILL) | SIG_BIT(MFR_SIGSTOP))
-// What a replica really leaves unblocked: faults and SIGSYS.
-#define MFR_REAL_MASK (~(MFR_FAULTS | SIG_BIT(MFR_SIGSYS)))
+// What a replica really leaves unblocked: faults, SIGSYS and kicks.
+#define MFR_REAL_MASK (~(MFR_FAULTS | SIG_BIT(MFR_SIGSYS) | SIG_BIT(MFR_KICK_SIGNAL)))
 #define MFR_SA_NOCLDWAIT 2u
 #define MFR_SA_SIGINFO 4u
 #define MFR_SA_RESTORER 0x04000000u
@@ -300,6 +300,11 @@ long mfr_lane_call_as(struct mfr_call *c, const struct mfr_row *row, const struc
 long mfr_shared_as(struct mfr_call *c, const struct mfr_row *row);
 i64 mfr_bytes_result(long result);
 u64 mfr_identity(const struct mfr_call *c, const struct mfr_row *row);
+
+// A record in the slot's data is laid out: its kind goes in last, since settlement believes the kind.
+static inline void mfr_record_ready(u8 *data, u32 kind, u32 n) {
+  mfr_store_release64((u64 *)(void *)data, (u64)n << 32 | kind);
+}
 
 // ---- commit.c ------------------------------------------------------------------------------------
 // A replica died inside this call after it had begun: did it happen? 1: it did, and *result and

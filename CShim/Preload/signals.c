@@ -119,7 +119,7 @@ int mfr_deliver(u32 signo, const struct mfr_siginfo *info) {
   if (act.flags & MFR_SA_RESETHAND) mfr_self.action[signo].handler = 0;
   mfr_self.vmask |= act.mask | (act.flags & MFR_SA_NODEFER ? 0 : SIG_BIT(signo));
   mfr_self.vmask &= ~MFR_UNMASKABLE;
-  if (signo == MFR_SIGSYS) { // the kernel's SIGSYS is ours: call the handler as a function
+  if (signo == MFR_SIGSYS || signo == MFR_KICK_SIGNAL) { // really ours: call the handler as a function
     ((void (*)(int, const struct mfr_siginfo *, void *))act.handler)((int)signo, info, NULL);
   } else {
     int fault = (MFR_FAULTS & SIG_BIT(signo)) != 0;
@@ -143,26 +143,28 @@ int mfr_deliver(u32 signo, const struct mfr_siginfo *info) {
   return (act.flags & MFR_SA_RESTART) != 0;
 }
 
-// ---- SIGSYS: the gate's other side, and kicks ----------------------------------------------------------
+// ---- SIGSYS: the gate's other side; kicks ----------------------------------------------------------------
+static void on_kick(int signo, struct mfr_siginfo *info, struct mfr_frame *f) {
+  (void)signo, (void)info;
+  mfr_kicked = 1;
+  if (f->rip >= (u64)mfr_blocking_start && f->rip <= (u64)mfr_blocking_syscall)
+    f->rip = (u64)mfr_blocking_abort;
+  int in_shim = f->rip >= (u64)__ehdr_start && f->rip < (u64)etext;
+  if (mfr_self.mode != MFR_ON_LANE || in_shim || mfr_self.me->phase != MFR_PHASE_GUEST ||
+      (mfr_load_acquire64(&mfr_self.h->grant) & 0xff) != mfr_self.index)
+    return;
+  // The guest computes. A signal that ends it need not wait for its next call.
+  u64 p = mfr_deliverable();
+  while (p) {
+    u32 s = (u32)__builtin_ctzll(p) + 1;
+    p &= p - 1;
+    if (mfr_self.action[s].handler == 0) mfr_guest_dies(s);
+  }
+}
+
 static void on_sigsys(int signo, struct mfr_siginfo *info, struct mfr_frame *f) {
   (void)signo;
-  if (info->code != SI_USER_DISPATCH) {
-    mfr_kicked = 1;
-    if (f->rip >= (u64)mfr_blocking_start && f->rip <= (u64)mfr_blocking_syscall)
-      f->rip = (u64)mfr_blocking_abort;
-    int in_shim = f->rip >= (u64)__ehdr_start && f->rip < (u64)etext;
-    if (mfr_self.mode == MFR_ON_LANE && !in_shim && mfr_self.me->phase == MFR_PHASE_GUEST &&
-        (mfr_load_acquire64(&mfr_self.h->grant) & 0xff) == mfr_self.index) {
-      // The guest computes. A signal that ends it need not wait for its next call.
-      u64 p = mfr_deliverable();
-      while (p) {
-        u32 s = (u32)__builtin_ctzll(p) + 1;
-        p &= p - 1;
-        if (mfr_self.action[s].handler == 0) mfr_guest_dies(s);
-      }
-    }
-    return;
-  }
+  if (info->code != SI_USER_DISPATCH) return; // somebody sent one to a replica's own pid
   u32 nr = (u32)f->rax;
   struct mfr_call c;
   c.nr = nr;
@@ -253,15 +255,15 @@ static void install_ours(u32 signo) {
   struct mfr_sigaction act = {(u64)on_fault,
                               MFR_SA_SIGINFO | MFR_SA_RESTORER | MFR_SA_ONSTACK | MFR_SA_NODEFER,
                               (u64)mfr_restorer, MFR_REAL_MASK};
-  if (signo == MFR_SIGSYS) {
-    act.handler = (u64)on_sigsys;
+  if (signo == MFR_SIGSYS || signo == MFR_KICK_SIGNAL) {
+    act.handler = signo == MFR_SIGSYS ? (u64)on_sigsys : (u64)on_kick;
     act.flags &= ~(u64)MFR_SA_ONSTACK;
   }
   real_sigaction(signo, &act);
 }
 
 static int is_ours(u32 signo) {
-  return signo == MFR_SIGSYS || (MFR_FAULTS & SIG_BIT(signo));
+  return signo == MFR_SIGSYS || signo == MFR_KICK_SIGNAL || (MFR_FAULTS & SIG_BIT(signo));
 }
 
 void mfr_child_sigsys(void) { install_ours(MFR_SIGSYS); }

@@ -9,7 +9,7 @@ import Synchronization
 /// replicas' PR_SET_PDEATHSIG is bound to it), the calls on a second one; both hold `state` while they act.
 public final class Anchor: Sendable {
   struct State {
-    var calls = AnchorCalls()
+    var calls: AnchorCalls
     var coordinator: Int32
     /// When coordinators were started last, CLOCK_MONOTONIC in nanoseconds.
     var coordinatorStarts: [UInt64] = []
@@ -26,7 +26,7 @@ public final class Anchor: Sendable {
   public init(buffer: SyncBuffer, coordinator: Int32, startCoordinator: @escaping @Sendable () -> Int32) {
     self.buffer = buffer
     self.startCoordinator = startCoordinator
-    state = Mutex(State(coordinator: coordinator))
+    state = Mutex(State(calls: AnchorCalls(buffer), coordinator: coordinator))
   }
 
   /// Serves until the guest has ended, then ends this process the same way. All signals must be blocked.

@@ -14,6 +14,10 @@ struct AnchorCalls {
   /// Children of the guest seen so far: saves looking through /proc.
   private var known: Set<Int32> = []
 
+  private let base: UnsafeMutableRawPointer
+
+  init(_ buffer: SyncBuffer) { base = buffer.base }
+
   private static let dataBytes = 1024
   private static let statusAt = 0
   private static let usageAt = 16
@@ -21,7 +25,6 @@ struct AnchorCalls {
 
   /// Answers the posted call if it can be answered now; a wait for a child stays posted.
   mutating func serve(_ buffer: SyncBuffer, own: Set<Int32>) {
-    let base = buffer.base
     guard buffer.load(mfr_host_rpc_state(base)) == MFR_RPC_POSTED.rawValue else { return }
     let call = mfr_host_rpc(base)
     let sequence = call.pointee.seq
@@ -173,7 +176,9 @@ struct AnchorCalls {
     let hidden = peeked == 0 && first.info.pid != 0
     if !hidden, anyKnown(kind, id) { return .notYet }
     let children = childrenOfGuest(own: own).filter { kind == P_ALL || getpgid($0) == id }
-    if children.isEmpty { return .failed(ECHILD) }
+    if children.isEmpty {
+      return .failed(ECHILD)
+    }
     for pid in children {
       let (result, signal) = attempt(pid, peek: false)
       if result == 0, signal.info.pid != 0 {
@@ -205,8 +210,24 @@ struct AnchorCalls {
     return false
   }
 
-  /// All children of this process that are none of MFR's, found by asking for each process there is.
+  /// All children of this process that are none of MFR's: those that the replicas have written down. When
+  /// they once had no room to, found by asking for each process there is.
   private mutating func childrenOfGuest(own: Set<Int32>) -> [Int32] {
+    if mfr_header_of(base).pointee.children_lost == 0 {
+      var found: [Int32] = []
+      for place in 0..<UInt32(MFR_MAX_CHILDREN) {
+        let pid = mfr_child_at(base, place)
+        guard pid > 1, !own.contains(pid) else { continue }
+        var info = RawSignal()
+        if info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | 0x0100_0000 | 0x4000_0000) == 0 {
+          found.append(pid)
+        } else {
+          mfr_child_remove(base, pid)
+        }
+      }
+      known = Set(found)
+      return found
+    }
     guard let folder = opendir("/proc") else { return Array(known) }
     defer { closedir(folder) }
     var found: [Int32] = []

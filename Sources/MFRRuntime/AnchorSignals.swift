@@ -68,7 +68,7 @@ extension Anchor {
     guard leader < SyncBuffer.replicaCount else { return }
     let pid = buffer.load(mfr_replica_pid(buffer.base, leader))
     guard isReplica(pid) else { return }
-    _ = mfr_host_tgkill(pid, pid, SIGSYS)
+    _ = mfr_host_tgkill(pid, pid, MFR_KICK_SIGNAL)
     buffer.unpark(leader)
   }
 

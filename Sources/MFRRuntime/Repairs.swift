@@ -57,6 +57,7 @@ struct Repairs {
       switch settlement {
       case .done(let result):
         slot.pointee.result = result
+        if CallTable.rule(mfr_word_nr(word)) == .child, result > 0 { mfr_child_add(base, Int32(clamping: result)) }
         slot.pointee.flags = 0
         slot.pointee.signo = 0
         _ = mfr_cas_acqrel64(field, word, free | UInt64(MFR_SLOT_DONE.rawValue))
@@ -161,7 +162,7 @@ extension Repairs {
     }
     buffer.unpark(place)
     if buffer.load(mfr_replica_phase(base, place)) == MFR_PHASE_BLOCKED.rawValue, let pid = buffer.replicaPid(place) {
-      _ = mfr_host_tgkill(pid, pid, SIGSYS)
+      _ = mfr_host_tgkill(pid, pid, MFR_KICK_SIGNAL)
     }
   }
 }

@@ -25,8 +25,13 @@
 #define MFR_CHUNK_MAX (1u << 20)      // most bytes one slot may carry
 #define MFR_MAX_FDS 65536u            // descriptors whose state the lane tracks
 #define MFR_RANGES 512u               // address ranges handed to a joiner at a time
+#define MFR_MAX_CHILDREN 1024u        // children of the guest that the anchor can tell from its own
 #define MFR_NSIG 65u                  // signals 1..64
 #define MFR_NO_REPLICA 0xffu
+// The signal that makes a replica look up: never blocked, no effect of its own. Not SIGSYS: a standard signal is
+// pending once only, and a trapped call whose SIGSYS is merged into a kick would be lost. 33 is glibc's own
+// (SIGSETXID, only used between threads), so no program has it.
+#define MFR_KICK_SIGNAL 33
 
 // ---- slot word ---------------------------------------------------------------------------------
 // One 64-bit word says all that settlement must know about a slot, so that no death can leave it
@@ -259,6 +264,11 @@ struct mfr_header {
   uint64_t fd_open[MFR_MAX_FDS / 64];     // leader: descriptors that published calls have opened
   uint64_t fd_nonblock[MFR_MAX_FDS / 64]; // leader: descriptors seen to answer EAGAIN
   uint8_t siginfo[MFR_NSIG][128];         // anchor: siginfo of the pending signal
+  // Children that the guest has made and not yet waited for: pids, 0 = free. The kernel cannot be asked
+  // (they are children of the anchor, as the replicas are). Added by the leader before it publishes the fork,
+  // or by the coordinator that settles it; taken out by the anchor when it reaps.
+  int32_t children[MFR_MAX_CHILDREN];
+  uint32_t children_lost; // 1: there was no room once; /proc is searched
 };
 
 // ---- the whole buffer ----------------------------------------------------------------------------
@@ -332,6 +342,24 @@ static inline void mfr_signal_post(void *base, uint32_t signo, const void *sigin
   for (uint32_t i = 0; i < 112; i++) to[i] = from[i];
   mfr_add_acqrel32(mfr_signal_posts(h, signo), 1);
   mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
+}
+
+static inline void mfr_child_add(void *base, int32_t pid) {
+  struct mfr_header *h = mfr_header_of(base);
+  for (uint32_t i = 0; i < MFR_MAX_CHILDREN; i++) {
+    uint32_t *place = (uint32_t *)&h->children[i];
+    if (mfr_load_acquire32(place) == (uint32_t)pid) return;
+    if (mfr_load_acquire32(place) == 0 && mfr_cas_acqrel32(place, 0, (uint32_t)pid)) return;
+  }
+  mfr_store_release32(&h->children_lost, 1);
+}
+static inline void mfr_child_remove(void *base, int32_t pid) {
+  struct mfr_header *h = mfr_header_of(base);
+  for (uint32_t i = 0; i < MFR_MAX_CHILDREN; i++)
+    mfr_cas_acqrel32((uint32_t *)&h->children[i], (uint32_t)pid, 0);
+}
+static inline int32_t mfr_child_at(void *base, uint32_t i) {
+  return (int32_t)mfr_load_acquire32((uint32_t *)&mfr_header_of(base)->children[i % MFR_MAX_CHILDREN]);
 }
 
 static inline void mfr_fence_seqcst(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }

@@ -275,12 +275,11 @@ static long epoll_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 
   u32 max = data && x->max > MOST_EVENTS ? MOST_EVENTS : x->max;
   if (x->timeout && x->timeout != FOREVER && !x->deadline) x->deadline = mfr_now() + x->timeout;
   if (data) {
-    u32 head[2] = {2, max};
-    __builtin_memcpy(data, head, 8);
     for (u32 i = 0; i < max; i++) {
       u32 mark = UNWRITTEN;
       __builtin_memcpy(data + 64 + i * EVENT, &mark, 4);
     }
+    mfr_record_ready(data, 2, max);
   }
   long a[6] = {c->a[0], data ? (long)(data + 64) : c->a[1], max, 0, 0, 8};
   int look = x->timeout && worth_a_look(t, data);

@@ -298,6 +298,7 @@ static long fork_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *
               CLONE_PARENT_SETTID | MFR_SIGCHLD;
   long r = SYS5(clone, flags, 0, at, x->child_tid, x->tls);
   if (r != 0) {
+    if (r > 0) mfr_child_add(mfr_self.base, (i32)r);
     if (!data) memcpy(x->own, at, sizeof x->own);
     return r;
   }

@@ -77,8 +77,6 @@ static long msg_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *d
     return r;
   }
   struct mfr_mmsghdr *m = (struct mfr_mmsghdr *)(data + HEAD);
-  u32 head[2] = {1, 1};
-  __builtin_memcpy(data, head, 8);
   memset(m, 0, sizeof *m);
   m->hdr = x->hdr;
   m->len = NOT_SENT;
@@ -97,6 +95,7 @@ static long msg_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *d
       if (m->hdr.controllen > 65536) m->hdr.controllen = 65536;
     }
   }
+  mfr_record_ready(data, 1, 1);
   long a[6] = {x->fd, (long)m, 1, x->flags, 0, 0};
   int joiner, quick = (x->flags & 0x40 /* MSG_DONTWAIT */) || mfr_fd_nonblocking(x->fd);
   long r = mfr_blocking(quick ? NULL : t, x->sending ? __NR_sendmmsg : __NR_recvmmsg, a, &joiner);

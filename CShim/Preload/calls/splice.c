@@ -58,7 +58,7 @@ static long splice_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8
     rec[1] = in_is_pipe ? in : out;
     rec[2] = in_is_pipe ? -1 : 1;
   }
-  if (data) __builtin_memcpy(data, head, 8);
+  if (data) mfr_record_ready(data, head[0], 0);
   int joiner;
   long r = data ? mfr_blocking(t, c->nr, a, &joiner) : mfr_blocking_step(NULL, c->nr, a, &joiner);
   if (data && joiner) return MFR_AGAIN;
