@@ -34,7 +34,8 @@ let package = Package(
     .testTarget(name: "MFRCoreTests", dependencies: ["MFRCore", "MFRControl"]),
   ]
     + ifPresent("Tests/CLinux", .systemLibrary(name: "CLinux", path: "Tests/CLinux"))
-    + ifPresent("Tests/Harness", .target(name: "MFRHarness", dependencies: ["CLinux", "MFRControl"], path: "Tests/Harness"))
+    + ifPresent(
+      "Tests/Harness", .target(name: "MFRHarness", dependencies: ["CLinux", "MFRControl"], path: "Tests/Harness"))
     + ifPresent(
       "Tests/Load",
       .executableTarget(

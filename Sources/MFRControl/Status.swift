@@ -88,7 +88,8 @@ public struct SetStatus: Equatable, Sendable {
         guard let pid = entry["pid"]?.integer, let role = entry["role"]?.string else { return nil }
         return Replica(
           index: UInt32(clamping: entry["index"]?.integer ?? 0), pid: Int32(clamping: pid), role: role,
-          sequence: UInt64(clamping: entry["sequence"]?.integer ?? 0), lag: UInt64(clamping: entry["lag"]?.integer ?? 0),
+          sequence: UInt64(clamping: entry["sequence"]?.integer ?? 0),
+          lag: UInt64(clamping: entry["lag"]?.integer ?? 0),
           unshared: entry["unshared"]?.bool ?? false)
       })
   }

@@ -38,7 +38,10 @@ extension ReplicaSet {
   private func judge(_ replica: ReplicaView, _ fault: ReplicaView.Fault, _ view: SetView) -> Verdict? {
     let others = view.replicas.filter { $0.takesPart && $0.index != replica.index && !isCondemned($0) }
     if others.isEmpty { return .own }
-    if fault.isHardware { return others.contains { $0.state != .faulted || $0.fault?.isHardware == false } ? .die : judgeLastHardware(replica, view) }
+    if fault.isHardware {
+      return others.contains { $0.state != .faulted || $0.fault?.isHardware == false }
+        ? .die : judgeLastHardware(replica, view)
+    }
     var undecided = false
     var same = 1
     var different = 0

@@ -32,7 +32,8 @@ public final class Anchor: Sendable {
   /// Serves until the guest has ended, then ends this process the same way. All signals must be blocked.
   public func run() -> Never {
     let context = Unmanaged.passRetained(self).toOpaque()
-    let started = mfr_host_start_thread({ Unmanaged<Anchor>.fromOpaque($0).takeUnretainedValue().serveCalls() }, context)
+    let started = mfr_host_start_thread(
+      { Unmanaged<Anchor>.fromOpaque($0).takeUnretainedValue().serveCalls() }, context)
     if started < 0 { report("cannot start the call thread: \(SystemError.text(-started))") }
     state.withLock { scan(&$0) }  // whoever died before we listened
     while true {
@@ -75,7 +76,9 @@ public final class Anchor: Sendable {
     scan(&state)
     let own = ownPids(state)
     let code = info.code
-    if code == CLD_STOPPED, own.contains(info.pid), buffer.load(mfr_header_mode(buffer.base)) == MFR_MODE_NATIVE.rawValue {
+    if code == CLD_STOPPED, own.contains(info.pid),
+      buffer.load(mfr_header_mode(buffer.base)) == MFR_MODE_NATIVE.rawValue
+    {
       stopSelf(SIGSTOP)
       return
     }

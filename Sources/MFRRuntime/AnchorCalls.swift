@@ -275,7 +275,9 @@ struct AnchorCalls {
     var result: [RawSignal] = []
     for pid in childrenOfGuest(own: own) where !told.contains(pid) {
       var info = RawSignal()
-      guard info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | 0x0100_0000) == 0, info.info.pid == pid else { continue }
+      guard info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | 0x0100_0000) == 0, info.info.pid == pid else {
+        continue
+      }
       told.insert(pid)
       result.append(info)
     }

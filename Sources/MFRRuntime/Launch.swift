@@ -21,7 +21,8 @@ public struct Launch {
   /// Signal mask that this process was started with, and that the program gets.
   let mask: UInt64
 
-  public init(options: RunOptions, program: ProgramFile, arguments: CStrings, shim: String, tool: String, mask: UInt64) {
+  public init(options: RunOptions, program: ProgramFile, arguments: CStrings, shim: String, tool: String, mask: UInt64)
+  {
     self.options = options
     self.program = program
     self.arguments = arguments
@@ -85,7 +86,8 @@ public struct Launch {
     buffer.store(mfr_header_started_ns(base), mfr_host_now_ns())
     buffer.store(mfr_header_grant(base), 1 << 8)
     buffer.store(mfr_header_live(base), 1)
-    SyncPolicy(method: options.sync, level: options.level, cores: UInt32(clamping: mfr_host_usable_cores())).write(to: buffer)
+    SyncPolicy(method: options.sync, level: options.level, cores: UInt32(clamping: mfr_host_usable_cores())).write(
+      to: buffer)
     buffer.setProgram(options.program[0])
     buffer.setName(options.name)
     buffer.store(mfr_replica_generation(base, 0), 1)

@@ -36,7 +36,8 @@ public struct ProgramFile: Sendable {
           let status: Int32 = errno == ENOENT ? 127 : 126
           throw Refusal(
             status: status,
-            description: "\(name): interpreter \(interpreter): \(SystemError.text(errno)); check the #! line of \(reading)")
+            description:
+              "\(name): interpreter \(interpreter): \(SystemError.text(errno)); check the #! line of \(reading)")
         }
         reading = interpreter
       case .text:

@@ -15,7 +15,9 @@ struct RawSignal {
   var number: Int32 { info.signo }
 
   /// `waitid` into this value: 0, or -errno. A pid of 0 afterwards: nothing to report.
-  mutating func waitid(_ kind: idtype_t.RawValue, _ id: Int32, _ options: Int32, usage: UnsafeMutableRawPointer? = nil) -> Int32 {
+  mutating func waitid(_ kind: idtype_t.RawValue, _ id: Int32, _ options: Int32, usage: UnsafeMutableRawPointer? = nil)
+    -> Int32
+  {
     bytes.withUnsafeMutableBytes { raw in
       guard let start = raw.baseAddress else { return -EINVAL }
       return mfr_host_waitid(Int32(bitPattern: UInt32(kind)), id, start, options, usage)

@@ -98,7 +98,8 @@ extension SyncBuffer {
       let offset = mfr_host_slot(base, sequence).pointee.data_off
       facts.record = data(at: offset, count: 128)
       // epoll events: as many as the record says, within one slot's data
-      let kind = UInt32(facts.record[0]), count = Int(facts.record[4]) | Int(facts.record[5]) << 8 | Int(facts.record[6]) << 16
+      let kind = UInt32(facts.record[0])
+      let count = Int(facts.record[4]) | Int(facts.record[5]) << 8 | Int(facts.record[6]) << 16
       if rule == .record, kind == 2 {
         facts.record = data(at: offset, count: min(64 + count * 12, Int(MFR_CHUNK_MAX_VALUE)))
       }

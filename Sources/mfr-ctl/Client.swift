@@ -35,7 +35,9 @@ enum Client {
       if all.count == 1 { return all[0] }
       throw Failure(all.isEmpty ? "nothing runs under mfr-run" : "give a name or a pid; see mfr-ctl list")
     }
-    let found = all.filter { $0.name == text || String($0.pid) == text || $0.replicas.contains { String($0.pid) == text } }
+    let found = all.filter {
+      $0.name == text || String($0.pid) == text || $0.replicas.contains { String($0.pid) == text }
+    }
     switch found.count {
     case 1: return found[0]
     case 0: throw Failure("no program named \(text) and none with that pid runs under mfr-run; see mfr-ctl list")

@@ -24,7 +24,8 @@ struct RunCommand {
       let tool = ShimFile.toolPath()
       guard let shim = ShimFile.locate(tool: tool) else {
         Self.fail(
-          125, "no usable libmfrshim.so beside \(tool) or in ../lib/mfr; run Scripts/build, or install it there"
+          125,
+          "no usable libmfrshim.so beside \(tool) or in ../lib/mfr; run Scripts/build, or install it there"
             + " (its path may hold no space and no colon)")
       }
       let launch = Launch(

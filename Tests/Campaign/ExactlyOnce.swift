@@ -35,7 +35,8 @@ struct ExactlyOnce: ParsableCommand {
     for kind in chosen {
       for level in levels {
         let label = padded("\(kind.name) level \(level.map(String.init) ?? "native")", 32)
-        let again = "Scripts/exactly-once --kind \(kind.name) --level \(level.map(String.init) ?? "native") --kills \(kills) --seed \(common.seed)"
+        let again =
+          "Scripts/exactly-once --kind \(kind.name) --level \(level.map(String.init) ?? "native") --kills \(kills) --seed \(common.seed)"
         try tally.run(label, keep: common.keep, repeatWith: again) { directory in
           let run = try StreamRun(
             kind, level: level, guests: guests, directory: directory, stream: stream, seed: common.seed,
@@ -106,7 +107,9 @@ final class StreamRun {
 
     let input = try Self.pipe()
     let output = try Self.pipe()
-    let error = try call("create guest.err") { open(directory + "/guest.err", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644) }
+    let error = try call("create guest.err") {
+      open(directory + "/guest.err", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    }
     defer { [input.read, output.write, error].forEach { close($0) } }
     leash = input.write
     reports = output.read
@@ -149,7 +152,9 @@ final class StreamRun {
     while breaker.kills < kills || !breaker.isWhole {
       try step(quiet: quiet)
       try breaker.look()
-      if let ending = guest.child.poll() { throw Failure("after \(breaker.kills) kills the guest ended: \(ending)\(guestError())") }
+      if let ending = guest.child.poll() {
+        throw Failure("after \(breaker.kills) kills the guest ended: \(ending)\(guestError())")
+      }
       let now = Instant.now
       if breaker.isWhole {
         if wholeSince == nil {
@@ -263,7 +268,9 @@ final class StreamRun {
     } else {
       try listen()
       guard let heardTotal else { throw Failure("the guest said no total\(guestError())") }
-      guard channel.isFile || heardTotal == passed else { throw Failure("\(passed) bytes were sent, the guest read \(heardTotal)") }
+      guard channel.isFile || heardTotal == passed else {
+        throw Failure("\(passed) bytes were sent, the guest read \(heardTotal)")
+      }
       if channel.isFile { passed = heardTotal }
     }
   }
@@ -285,7 +292,8 @@ final class StreamRun {
   }
 
   private func guestError(label: Bool = true) -> String {
-    let text = (try? File.text(directory + "/guest.err"))?.split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
+    let text =
+      (try? File.text(directory + "/guest.err"))?.split(whereSeparator: \.isNewline).last.map(String.init) ?? ""
     return label ? (text.isEmpty ? "" : " (it says: \(text))") : text
   }
 

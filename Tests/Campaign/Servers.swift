@@ -42,7 +42,8 @@ struct Servers: ParsableCommand {
     for service in services {
       for level in try common.levels() {
         let levelName = level.map(String.init) ?? "native"
-        let again = "Scripts/campaign --server \(service.name) --level \(levelName) --seconds \(fixed(seconds, 0))"
+        let again =
+          "Scripts/campaign --server \(service.name) --level \(levelName) --seconds \(fixed(seconds, 0))"
           + " --faults \(faults) --every \(every) --seed \(common.seed)"
         let label = padded("\(service.name) level \(levelName)", 28)
         try tally.run(label, keep: common.keep, repeatWith: again) { directory in
@@ -125,9 +126,12 @@ struct ServerCampaign {
       }
     }
     let report = try load.finish(upTo: .seconds(fraction: seconds + 60))
-    if let ending = running.guest.child.poll() { throw Failure("the server ended: \(ending); \(tally); \(report.text)") }
+    if let ending = running.guest.child.poll() {
+      throw Failure("the server ended: \(ending); \(tally); \(report.text)")
+    }
     guard report.isClean else { throw Failure("\(report.text)\n      \(tally)") }
-    let summary = "\(report.requests) answers right, \(Int(report.requestsPerSecond)) per second, latency max \(shown(report.max))"
+    let summary =
+      "\(report.requests) answers right, \(Int(report.requestsPerSecond)) per second, latency max \(shown(report.max))"
     guard let level, level > 0 else { return summary }
     let status = try checkRecovery()
     return """
@@ -164,7 +168,9 @@ struct ServerCampaign {
     let able = status.replicas.filter(\.isInStep)
     guard able.count >= 2, let victim = able.randomElement(using: &random) else {
       passedOver += 1
-      guard Instant.now - lastAble < .seconds(5) else { throw Failure("not in step again within 5 s: \(status.line); \(tally)") }
+      guard Instant.now - lastAble < .seconds(5) else {
+        throw Failure("not in step again within 5 s: \(status.line); \(tally)")
+      }
       note("passed over \(fault.name): \(status.line)", begun)
       return
     }
@@ -179,7 +185,8 @@ struct ServerCampaign {
       let place = places.randomElement(using: &random) ?? .heap
       let answer = try? running.guest.ask(
         .inject(.init(fault: .poison, target: .index(victim.index), place: place, seed: random.next() >> 1)))
-      note("poison in \(place.text) of \(victim.pid), \(victim.role) \(victim.index): \(answer?.text ?? "refused")", begun)
+      note(
+        "poison in \(place.text) of \(victim.pid), \(victim.role) \(victim.index): \(answer?.text ?? "refused")", begun)
       guard answer != nil else { return }
     }
     inflicted[fault.name, default: 0] += 1

@@ -77,7 +77,9 @@ final class Channel {
     if listener >= 0 {
       var event = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
       let came = wait(upTo: .seconds(20), every: .zero) { poll(&event, 1, 100) > 0 || guest.child.poll() != nil }
-      guard came, guest.child.ending == nil else { throw Failure("the guest does not connect: \(guest.child.ending?.description ?? "no end")") }
+      guard came, guest.child.ending == nil else {
+        throw Failure("the guest does not connect: \(guest.child.ending?.description ?? "no end")")
+      }
       fd = try call("accept") { accept(listener, nil, nil) }
       _ = fcntl(fd, F_SETFD, FD_CLOEXEC)
     }

@@ -15,9 +15,13 @@ public final class Guest {
   ) throws {
     self.level = level
     self.name = name
-    let out = try call("create guest.out") { open(directory + "/guest.out", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) }
+    let out = try call("create guest.out") {
+      open(directory + "/guest.out", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    }
     defer { close(out) }
-    let error = try call("create guest.err") { open(directory + "/guest.err", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) }
+    let error = try call("create guest.err") {
+      open(directory + "/guest.err", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    }
     defer { close(error) }
     let given = descriptors ?? [nil, out, error]
     guard let level else {
@@ -44,7 +48,9 @@ public final class Guest {
   }
 
   public func status() throws -> SetStatus {
-    guard let set = try ask(.status)["set"].flatMap({ SetStatus(json: $0) }) else { throw Failure("\(name): no status") }
+    guard let set = try ask(.status)["set"].flatMap({ SetStatus(json: $0) }) else {
+      throw Failure("\(name): no status")
+    }
     return set
   }
 
@@ -97,7 +103,9 @@ public final class EventLog {
     guard fd >= 0 else { return [] }
     var chunk = [UInt8](repeating: 0, count: 16384)
     while true {
-      let n = try chunk.withUnsafeMutableBytes { bytes in try call("read \(path)") { read(fd, bytes.baseAddress, bytes.count) } }
+      let n = try chunk.withUnsafeMutableBytes { bytes in
+        try call("read \(path)") { read(fd, bytes.baseAddress, bytes.count) }
+      }
       if n == 0 { break }
       rest.append(contentsOf: chunk[..<n])
     }

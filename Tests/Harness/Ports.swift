@@ -31,11 +31,15 @@ public enum Port {
     var address = sockaddr_un()
     address.sun_family = sa_family_t(AF_UNIX)
     do {
-      guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else { throw Failure("\(path): too long for a socket") }
+      guard path.utf8.count < MemoryLayout.size(ofValue: address.sun_path) else {
+        throw Failure("\(path): too long for a socket")
+      }
       withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
       try call("socket \(path)") {
         withUnsafePointer(to: &address) {
-          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { use(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+            use(fd, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+          }
         }
       }
       return fd
@@ -52,7 +56,9 @@ public enum Port {
     defer { close(fd) }
     var address = loopback(port)
     return withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { Glibc.connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        Glibc.connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
     } == 0
   }
 

@@ -228,7 +228,9 @@ public final class RunningLoad {
     self.report = report
     let out = try call("create \(report)") { open(report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644) }
     defer { close(out) }
-    let error = try call("create load.err") { open(directory + "/load.err", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) }
+    let error = try call("create load.err") {
+      open(directory + "/load.err", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    }
     defer { close(error) }
     child = try Child(arguments, descriptors: [nil, out, error])
   }
@@ -239,7 +241,9 @@ public final class RunningLoad {
       throw Failure("the load did not end within \(limit)")
     }
     let text = try File.text(report)
-    guard ending == .exited(0) || ending == .exited(1), !text.isEmpty else { throw Failure("the load ended with \(ending)") }
+    guard ending == .exited(0) || ending == .exited(1), !text.isEmpty else {
+      throw Failure("the load ended with \(ending)")
+    }
     return try LoadReport(JSON.parse(text.utf8.drop { $0 != 0x7B }.prefix { $0 != 0x0A }))
   }
 }

@@ -27,7 +27,8 @@ public enum Tools {
       guard File.isExecutable(path) else { throw Failure("\(path) is not there ($MFR_BIN)") }
       return path
     }
-    let path = try own().split(separator: "/", omittingEmptySubsequences: false).dropLast()
+    let path =
+      try own().split(separator: "/", omittingEmptySubsequences: false).dropLast()
       .joined(separator: "/") + "/" + name
     guard File.isExecutable(path) else { throw Failure("\(path) is not there: build it, or set MFR_BIN") }
     return path

@@ -111,7 +111,8 @@ final class Engine<Talk: Conversation> {
         giveUpLate(now)
         if load.progress {
           let rate = Double(answers - lastShown.answers) / (now - lastShown.time).seconds
-          complain("  \(fixed((now - begun).seconds, 1)) s   \(Int(rate)) per second   \(faults.values.reduce(0, +)) errors")
+          complain(
+            "  \(fixed((now - begun).seconds, 1)) s   \(Int(rate)) per second   \(faults.values.reduce(0, +)) errors")
           lastShown = (now, answers)
         }
       }

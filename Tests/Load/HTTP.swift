@@ -118,7 +118,8 @@ final class HTTPTalk: Conversation {
       line = next
     }
     guard length == page.body.count else {
-      return .failed(.wrong, "\(page.path): content-length \(length.map(String.init) ?? "missing"), not \(page.body.count)")
+      return .failed(
+        .wrong, "\(page.path): content-length \(length.map(String.init) ?? "missing"), not \(page.body.count)")
     }
     inBody = true
     return check(UnsafeRawBufferPointer(rebasing: bytes[end...]))

@@ -38,7 +38,8 @@ struct Payload {
   init(length: Int) {
     self.length = max(20, length)
     var random = SeededRandom(seed: 20)
-    letters = (0..<self.length + 64).map { _ in UInt8.random(in: UInt8(ascii: "a")...UInt8(ascii: "z"), using: &random) }
+    letters = (0..<self.length + 64).map { _ in UInt8.random(in: UInt8(ascii: "a")...UInt8(ascii: "z"), using: &random)
+    }
   }
 
   func append(_ number: UInt64, to out: inout ByteQueue) {

@@ -17,8 +17,10 @@ struct ControlTests {
   @Test(
     "What is no request is refused",
     arguments: [
-      "", "x", "{", "[]", "{}", "{\"request\":1}", "{\"request\":\"set-level\",\"level\":16}", "{\"request\":\"set-level\",\"level\":-1}",
-      "{\"request\":\"inject\"}", "{\"request\":\"inject\",\"fault\":\"kill\",\"replica\":\"16\"}", "{\"request\":\"status\"} x",
+      "", "x", "{", "[]", "{}", "{\"request\":1}", "{\"request\":\"set-level\",\"level\":16}",
+      "{\"request\":\"set-level\",\"level\":-1}",
+      "{\"request\":\"inject\"}", "{\"request\":\"inject\",\"fault\":\"kill\",\"replica\":\"16\"}",
+      "{\"request\":\"status\"} x",
       "\"\\u12", "1e", "-", String(repeating: "[", count: 100_000),
     ])
   func malformed(line: String) {
@@ -35,7 +37,8 @@ struct ControlTests {
   @Test("A status survives the wire")
   func status() {
     let status = SetStatus(
-      id: 1, name: "n", program: "p", pid: 2, level: 3, state: "degraded", reason: "r", calls: 4, failovers: 5, respawns: 6,
+      id: 1, name: "n", program: "p", pid: 2, level: 3, state: "degraded", reason: "r", calls: 4, failovers: 5,
+      respawns: 6,
       divergences: 7, bids: 8,
       replicas: [.init(index: 0, pid: 9, role: "leader", sequence: 10, lag: 0, unshared: true)])
     #expect(SetStatus(json: status.json) == status)

@@ -33,7 +33,9 @@ struct OptionsTests {
 
   @Test(
     "What cannot be understood is refused",
-    arguments: [["--level", "16", "x"], ["--level", "-1", "x"], ["--level"], ["--sync", "now", "x"], ["--odd", "x"], []])
+    arguments: [
+      ["--level", "16", "x"], ["--level", "-1", "x"], ["--level"], ["--sync", "now", "x"], ["--odd", "x"], [],
+    ])
   func refused(arguments: [String]) {
     #expect(throws: RunOptions.Invalid.self) { try parse(arguments) }
   }

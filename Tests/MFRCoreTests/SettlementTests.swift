@@ -3,7 +3,9 @@ import Testing
 
 @Suite("Settlement")
 struct SettlementTests {
-  private func facts(_ rule: CommitRule, read: UInt64? = nil, written: UInt64? = nil, record: [UInt8] = []) -> SettlementFacts {
+  private func facts(_ rule: CommitRule, read: UInt64? = nil, written: UInt64? = nil, record: [UInt8] = [])
+    -> SettlementFacts
+  {
     SettlementFacts(
       claimed: true, begun: true, call: 1, rule: rule, read: read, written: written, readPublished: 100,
       writtenPublished: 50, record: record)
@@ -75,7 +77,9 @@ extension SettlementTests {
     #expect(decide(.child, [0, 0, 0, 0]) == .retry)
   }
 
-  @Test("Rules that look themselves: the slot is free again", arguments: [CommitRule.newDescriptor, .gone, .position, .repeat])
+  @Test(
+    "Rules that look themselves: the slot is free again",
+    arguments: [CommitRule.newDescriptor, .gone, .position, .repeat])
   func lookers(rule: CommitRule) {
     #expect(decide(rule, []) == .retry)
   }

@@ -60,7 +60,9 @@ struct CallTable {
     var byte: UInt8 = 0
     while true {
       var event = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-      guard try call("poll", { poll(&event, 1, 60_000) }) > 0 else { throw Failure("\(guest.name): no answer to '\(line)'") }
+      guard try call("poll", { poll(&event, 1, 60_000) }) > 0 else {
+        throw Failure("\(guest.name): no answer to '\(line)'")
+      }
       guard try call("read", { read(output, &byte, 1) }) == 1 else { throw Failure("\(guest.name) ended") }
       if byte == 0x0A { break }
       text.append(byte)
@@ -76,7 +78,8 @@ struct CallTable {
       (setup.level ?? 0) > 0 ? [spread(cost.leader, 0), spread(cost.followers, 0)] : [spread(cost.leader, 0)]
     }
     let clock = table(setups.map(\.name)) { _, cost in [spread(cost.clock, 0)] }
-    return "### Single calls, CPU nanoseconds\n\n\(cpu)\n### Single calls, nanoseconds that pass for the program\n\n\(clock)"
+    return
+      "### Single calls, CPU nanoseconds\n\n\(cpu)\n### Single calls, nanoseconds that pass for the program\n\n\(clock)"
   }
 
   private func table(_ heads: [String], _ cells: (Setup, Cost) -> [String]) -> String {

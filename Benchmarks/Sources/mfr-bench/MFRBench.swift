@@ -8,7 +8,8 @@ struct MFRBench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "mfr-bench",
     abstract: "What protection costs: native and levels side by side, in rounds that take turns.",
-    discussion: "Figures are medians over the rounds. A ratio is taken within a round, to the native run of that round.")
+    discussion: "Figures are medians over the rounds. A ratio is taken within a round, to the native run of that round."
+  )
 
   @Option(help: "Rounds; in each one every configuration has its turn.")
   var rounds = 5
@@ -44,7 +45,9 @@ struct MFRBench: ParsableCommand {
           let setup = setups[(index + round) % setups.count]
           let turn = try ServiceTurn.run(
             service, setup, seconds: seconds, connections: connections, options: extra)
-          complain("round \(round + 1) \(name) \(setup.name): \(Int(turn.rate)) requests/s, leader \(fixed(turn.leader, 2)) us")
+          complain(
+            "round \(round + 1) \(name) \(setup.name): \(Int(turn.rate)) requests/s, leader \(fixed(turn.leader, 2)) us"
+          )
           table.add(turn, to: setup)
         }
       }

@@ -77,7 +77,9 @@ struct ServiceTable {
       lines.append("| " + cells.joined(separator: " | ") + " |")
     }
     let moved = setups.flatMap { turns[$0] ?? [] }.filter(\.moved).count
-    if moved > 0 { lines += ["", "In \(moved) turns another replica took the lead: their leader and follower times are mixed."] }
+    if moved > 0 {
+      lines += ["", "In \(moved) turns another replica took the lead: their leader and follower times are mixed."]
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 
