@@ -158,6 +158,7 @@ __attribute__((constructor)) static void mfr_start(int argc, char **argv, char *
     mfr_wake_coordinator();
     return;
   }
+  mfr_vdso_probe();
   if (again) {
     // The others still wait for this execve to come back. The coordinator ends them, then says so.
     mfr_add_acqrel32(&h->attached, 1);

@@ -27,6 +27,9 @@ void mfr_wake_coordinator(void) {
   mfr_futex_wake(&mfr_self.h->coordinator_wake);
 }
 
+// A locked instruction orders as mfence does, at a third of the price.
+static inline void mfr_full_fence(void) { __asm__ volatile("lock; orl $0, -8(%%rsp)" ::: "memory", "cc"); }
+
 static inline u32 my_bit(void) { return 1u << mfr_self.index; }
 static inline int i_hold_grant(void) {
   return (mfr_load_acquire64(&mfr_self.h->grant) & 0xff) == mfr_self.index;
@@ -209,11 +212,11 @@ void mfr_lane_publish(struct mfr_turn *t, u32 nr, long result, u32 data_len, u32
   mfr_store_release64(&me->seq, mfr_self.seq);
   struct mfr_header *h = mfr_self.h;
   if (mfr_load_relaxed32(&h->sync) == MFR_SYNC_EAGER) {
-    mfr_fence_seqcst(); // pairs with park
+    mfr_full_fence(); // pairs with park
     if (mfr_load_relaxed32(&h->parked)) mfr_wake_parked();
   } else if (unlikely(mfr_self.seq - mfr_self.last_wake >= mfr_load_relaxed32(&h->wake_lag))) {
     mfr_self.last_wake = mfr_self.seq;
-    mfr_fence_seqcst();
+    mfr_full_fence();
     if (mfr_load_relaxed32(&h->parked)) mfr_wake_parked();
   }
 }
@@ -222,7 +225,7 @@ void mfr_lane_publish(struct mfr_turn *t, u32 nr, long result, u32 data_len, u32
 void mfr_before_block(struct mfr_turn *t) {
   (void)t;
   if (mfr_self.last_wake == mfr_self.seq) return;
-  mfr_fence_seqcst(); // pairs with park
+  mfr_full_fence(); // pairs with park
   if (mfr_load_relaxed32(&mfr_self.h->parked)) mfr_wake_parked();
   mfr_self.last_wake = mfr_self.seq;
 }
@@ -272,8 +275,8 @@ long mfr_blocking_step(struct mfr_turn *t, long nr, const long *a, int *joiner) 
   *joiner = 0;
   mfr_kicked = 0;
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
+  // No fence: whoever sets a request or a signal kicks afterwards in any case, and the kick stops the gate.
   mfr_store_relaxed32(&me->phase, MFR_PHASE_BLOCKED);
-  mfr_fence_seqcst(); // pairs with whoever sets a request or a signal and then kicks
   if (unlikely(mfr_load_acquire32(&me->request))) {
     mfr_serve_requests();
     *joiner = (int)mfr_self.became_joiner;

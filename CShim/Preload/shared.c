@@ -225,20 +225,27 @@ static i64 out_bytes_of(u32 commit, long r) {
 }
 
 // A signal that goes out with this slot: its siginfo follows the data.
-static u32 attach_signal(struct mfr_turn *t, u32 *data_len, u32 *flags) {
+u32 mfr_attach_signal(struct mfr_turn *t, struct mfr_call *c, u32 *data_len, u32 *flags) {
   if (likely(!mfr_deliverable())) return 0;
-  struct mfr_siginfo info;
-  u32 post, signo = mfr_take_signal(&info, &post);
+  u32 post, signo = mfr_take_signal(&c->info, &post);
   if (!signo) return 0;
-  info.pad = (i32)post; // the padding carries the count that says which posting this was
-  memcpy(t->data + *data_len, &info, sizeof info);
-  *data_len += sizeof info;
+  c->info.pad = (i32)post; // the padding carries the count that says which posting this was
+  memcpy(t->data + *data_len, &c->info, sizeof c->info);
+  *data_len += sizeof c->info;
   *flags |= MFR_SLOT_SIGNAL;
   return signo;
 }
 
+// Follower: the signal that came with the slot.
+void mfr_slot_signal(struct mfr_turn *t, struct mfr_call *c) {
+  const struct mfr_slot *slot = t->slot;
+  if (likely(!(slot->flags & MFR_SLOT_SIGNAL))) return;
+  c->signo = slot->signo;
+  memcpy(&c->info, mfr_data_at(mfr_self.base, slot->data_off) + slot->data_len - sizeof c->info, sizeof c->info);
+}
+
 // Alone: nobody to publish for. Same order of events as a slot would give.
-static void solo_signal(struct mfr_call *c) {
+void mfr_solo_signal(struct mfr_call *c) {
   u32 post;
   if (likely(!mfr_deliverable()) || !(c->signo = mfr_take_signal(&c->info, &post))) return;
   c->info.pad = (i32)post;
@@ -289,7 +296,7 @@ again:;
     mfr_lane_solo_done();
     drop_sigpipe(result);
     if (k->finish) result = k->finish(c, ctx, result);
-    solo_signal(c);
+    mfr_solo_signal(c);
     return result;
   }
   if (unlikely(!prepared)) {
@@ -326,8 +333,7 @@ again:;
     drop_sigpipe(result);
     u32 len = k->used(c, ctx, t.data, result), flags = 0;
     len = (len + 7) & ~7u;
-    u32 signo = attach_signal(&t, &len, &flags);
-    if (signo) memcpy(&c->info, t.data + len - sizeof c->info, sizeof c->info);
+    u32 signo = mfr_attach_signal(&t, c, &len, &flags);
     c->signo = signo;
     u32 counts = happened ? REPEAT : row->commit;
     mfr_lane_publish(&t, c->nr, result, len, flags, signo, in_bytes_of(counts, result),
@@ -343,10 +349,7 @@ again:;
     struct mfr_slot *slot = t.slot;
     const u8 *data = mfr_data_at(mfr_self.base, slot->data_off);
     result = slot->result;
-    if (slot->flags & MFR_SLOT_SIGNAL) {
-      c->signo = slot->signo;
-      memcpy(&c->info, data + slot->data_len - sizeof c->info, sizeof c->info);
-    }
+    mfr_slot_signal(&t, c);
     int whole = 1;
     if (MFR_TRY()) {
       k->consume(c, ctx, data, result);

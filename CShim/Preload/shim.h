@@ -218,6 +218,7 @@ struct mfr_self {
   u32 try_active;
   struct mfr_try_buf try_buf;
   u32 became_joiner; // set in a fresh clone until the call in progress has noticed
+  u32 probing;       // mfr_vdso_probe is at work: a trap now answers the question
   u32 alt_is_guest;  // the real alternate stack is the guest's at the moment
   u32 faults_lent;   // a fault signal's real handler is the guest's at the moment (bit mask)
   u32 mmap_fence;    // mappings of descriptors made since the last rendezvous
@@ -293,6 +294,9 @@ struct mfr_shape {
   // Last, also alone: what the guest sees. May be NULL.
   long (*finish)(struct mfr_call *c, void *ctx, long result);
 };
+u32 mfr_attach_signal(struct mfr_turn *t, struct mfr_call *c, u32 *data_len, u32 *flags);
+void mfr_slot_signal(struct mfr_turn *t, struct mfr_call *c);
+void mfr_solo_signal(struct mfr_call *c);
 long mfr_lane_call(struct mfr_call *c, const struct mfr_shape *k, void *ctx);
 // The same under another row than the table's (fcntl, ioctl: one row for each command).
 long mfr_lane_call_as(struct mfr_call *c, const struct mfr_row *row, const struct mfr_shape *k,
@@ -344,6 +348,7 @@ extern char **mfr_environ_strip(char **env);
 
 // ---- vdso.c, patch.c -----------------------------------------------------------------------------------
 void mfr_vdso_init(u64 vdso_base);
+void mfr_vdso_probe(void); // once dispatch is armed: does the moved code make system calls?
 long mfr_clock_original(long clock, struct mfr_timespec *ts);
 u64 mfr_patch_site(u64 rip, u32 nr);
 

@@ -165,6 +165,11 @@ static void on_kick(int signo, struct mfr_siginfo *info, struct mfr_frame *f) {
 static void on_sigsys(int signo, struct mfr_siginfo *info, struct mfr_frame *f) {
   (void)signo;
   if (info->code != SI_USER_DISPATCH) return; // somebody sent one to a replica's own pid
+  if (unlikely(mfr_self.probing)) {
+    mfr_self.probing = 2;
+    f->rax = (u64)-MFR_ENOSYS;
+    return;
+  }
   u32 nr = (u32)f->rax;
   struct mfr_call c;
   c.nr = nr;

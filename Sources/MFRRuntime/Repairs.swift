@@ -157,11 +157,13 @@ extension Repairs {
   /// Gets a replica to look at its requests: out of a queue for a slot, or out of a blocking call.
   static func nudge(_ buffer: SyncBuffer, _ place: UInt32) {
     let base = buffer.base
-    if place == UInt32(truncatingIfNeeded: buffer.load(mfr_header_grant(base)) & 0xff) {
-      _ = mfr_or_acqrel32(mfr_header_kick(base), 1)
-    }
+    let leads = place == UInt32(truncatingIfNeeded: buffer.load(mfr_header_grant(base)) & 0xff)
+    if leads { _ = mfr_or_acqrel32(mfr_header_kick(base), 1) }
     buffer.unpark(place)
-    if buffer.load(mfr_replica_phase(base, place)) == MFR_PHASE_BLOCKED.rawValue, let pid = buffer.replicaPid(place) {
+    // The leader is kicked whatever its phase seems to be: it enters a blocking call without a fence.
+    if leads || buffer.load(mfr_replica_phase(base, place)) == MFR_PHASE_BLOCKED.rawValue,
+      let pid = buffer.replicaPid(place)
+    {
       _ = mfr_host_tgkill(pid, pid, MFR_KICK_SIGNAL)
     }
   }
