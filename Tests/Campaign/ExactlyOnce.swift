@@ -24,7 +24,7 @@ struct ExactlyOnce: ParsableCommand {
     signal(SIGPIPE, SIG_IGN)
     let chosen = StreamKind.all.filter { each in kind.isEmpty || kind.contains { each.name.contains($0) } }
     if list {
-      chosen.forEach { say($0.name) }
+      for each in chosen { say(each.name) }
       return
     }
     guard !chosen.isEmpty else { throw ValidationError("no kind matches; --list shows them") }
@@ -110,7 +110,7 @@ final class StreamRun {
     let error = try call("create guest.err") {
       open(directory + "/guest.err", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
     }
-    defer { [input.read, output.write, error].forEach { close($0) } }
+    defer { for end in [input.read, output.write, error] { close(end) } }
     leash = input.write
     reports = output.read
     _ = fcntl(reports, F_SETFL, O_NONBLOCK)

@@ -30,7 +30,7 @@ struct Tally {
   func finish() throws {
     if failures.count > 1 {
       say("\nto repeat what failed:")
-      failures.forEach { say("  \($0)") }
+      for again in failures { say("  \(again)") }
     }
     say("\(passed) passed, \(failed) failed")
     if failed > 0 { throw ExitCode.failure }

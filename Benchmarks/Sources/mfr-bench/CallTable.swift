@@ -31,7 +31,7 @@ struct CallTable {
     try call("pipe") { pipe(&input) }
     try call("pipe") { pipe(&output) }
     for end in input + output { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-    defer { [input[1], output[0]].forEach { close($0) } }
+    defer { for end in [input[1], output[0]] { close(end) } }
     let guest = try Guest(
       [program], level: setup.level, name: "calls-\(getpid())", directory: directory,
       descriptors: [input[0], output[1], 2], options: options)
