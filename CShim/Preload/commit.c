@@ -14,19 +14,36 @@ static u64 *nonblock_word(long fd) {
 static int fd_ok(long fd) { return fd >= 0 && fd < (long)MFR_MAX_FDS; }
 
 int mfr_fd_known(long fd) { return fd_ok(fd) && (*open_word(fd) >> (fd % 64) & 1); }
+static u64 *asked_word(long fd) { return &mfr_self.h->fd_asked[(u64)fd / 64 % (MFR_MAX_FDS / 64)]; }
+static void forget_flags(long fd) {
+  *nonblock_word(fd) &= ~(1ull << (fd % 64));
+  *asked_word(fd) &= ~(1ull << (fd % 64));
+}
 void mfr_fd_set(long fd) {
   if (!fd_ok(fd)) return;
   *open_word(fd) |= 1ull << (fd % 64);
-  *nonblock_word(fd) &= ~(1ull << (fd % 64));
+  forget_flags(fd);
 }
 void mfr_fd_clear(long fd) {
   if (!fd_ok(fd)) return;
   *open_word(fd) &= ~(1ull << (fd % 64));
-  *nonblock_word(fd) &= ~(1ull << (fd % 64));
+  forget_flags(fd);
 }
-int mfr_fd_nonblocking(long fd) { return fd_ok(fd) && (*nonblock_word(fd) >> (fd % 64) & 1); }
-void mfr_fd_mark_nonblocking(long fd) {
-  if (fd_ok(fd)) *nonblock_word(fd) |= 1ull << (fd % 64);
+
+// Whether a call on this descriptor may put the leader to sleep, so that followers should have the processor
+// first. Costs one fcntl for each descriptor, and a poll only for those that block.
+int mfr_may_sleep(long fd, int writing) {
+  if (!fd_ok(fd)) return 0;
+  u64 bit = 1ull << (fd % 64);
+  if (!(*asked_word(fd) & bit)) {
+    long flags = SYS2(fcntl, fd, 3 /* F_GETFL */);
+    if (flags >= 0 && (flags & 04000 /* O_NONBLOCK */)) *nonblock_word(fd) |= bit;
+    *asked_word(fd) |= bit;
+  }
+  if (*nonblock_word(fd) & bit) return 0;
+  if (!mfr_load_relaxed32(&mfr_self.h->parked) || mfr_self.last_wake == mfr_self.seq) return 0;
+  struct { i32 fd; i16 events, revents; } p = {(i32)fd, writing ? 4 : 1, 0};
+  return SYS3(poll, &p, 1, 0) == 0;
 }
 
 long mfr_lowest_free(long from) {

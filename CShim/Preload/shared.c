@@ -441,13 +441,11 @@ static long generic_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u
   }
   if (!(row->flags & BLOCKS))
     return mfr_gate(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-  int on_fd = MFR_ARG_KIND(row->arg[0]) == ARG_FD, joiner = 0;
-  struct mfr_turn *wakes = on_fd && mfr_fd_nonblocking(c->a[0]) ? NULL : t;
+  int joiner = 0;
   if (!data) return mfr_blocking_step(NULL, c->nr, a, &joiner);
-  result = mfr_blocking(wakes, c->nr, a, &joiner);
-  if (joiner) return MFR_AGAIN;
-  if (result == -MFR_EAGAIN && on_fd) mfr_fd_mark_nonblocking(c->a[0]);
-  return result;
+  int on_fd = MFR_ARG_KIND(row->arg[0]) == ARG_FD, writing = row->commit == COUNT_OUT || row->commit == COUNT_RW;
+  result = mfr_blocking(on_fd && !mfr_may_sleep(c->a[0], writing) ? NULL : t, c->nr, a, &joiner);
+  return joiner ? MFR_AGAIN : result;
 }
 
 static u32 generic_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {

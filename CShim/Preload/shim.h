@@ -21,6 +21,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int16_t i16;
 typedef int32_t i32;
 typedef int64_t i64;
 
@@ -322,8 +323,7 @@ int mfr_fd_known(long fd);
 void mfr_fd_set(long fd);
 void mfr_fd_clear(long fd);
 long mfr_lowest_free(long from);
-int mfr_fd_nonblocking(long fd);
-void mfr_fd_mark_nonblocking(long fd);
+int mfr_may_sleep(long fd, int writing);
 
 // ---- signals.c -------------------------------------------------------------------------------------
 void mfr_signals_init(void);

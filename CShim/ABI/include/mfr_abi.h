@@ -262,7 +262,8 @@ struct mfr_header {
   uint64_t level_max; // replicas that may exist at once - 1
   struct mfr_rpc rpc;
   uint64_t fd_open[MFR_MAX_FDS / 64];     // leader: descriptors that published calls have opened
-  uint64_t fd_nonblock[MFR_MAX_FDS / 64]; // leader: descriptors seen to answer EAGAIN
+  uint64_t fd_nonblock[MFR_MAX_FDS / 64]; // leader: descriptors that are O_NONBLOCK
+  uint64_t fd_asked[MFR_MAX_FDS / 64];    // leader: descriptors for which fd_nonblock has been asked
   uint8_t siginfo[MFR_NSIG][128];         // anchor: siginfo of the pending signal
   // Children that the guest has made and not yet waited for: pids, 0 = free. The kernel cannot be asked
   // (they are children of the anchor, as the replicas are). Added by the leader before it publishes the fork,

@@ -97,10 +97,9 @@ static long msg_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *d
   }
   mfr_record_ready(data, 1, 1);
   long a[6] = {x->fd, (long)m, 1, x->flags, 0, 0};
-  int joiner, quick = (x->flags & 0x40 /* MSG_DONTWAIT */) || mfr_fd_nonblocking(x->fd);
+  int joiner, quick = (x->flags & 0x40 /* MSG_DONTWAIT */) || !mfr_may_sleep(x->fd, x->sending);
   long r = mfr_blocking(quick ? NULL : t, x->sending ? __NR_sendmmsg : __NR_recvmmsg, a, &joiner);
   if (joiner) return MFR_AGAIN;
-  if (r == -MFR_EAGAIN && !quick) mfr_fd_mark_nonblocking(x->fd);
   return r == 1 ? (long)m->len : r;
 }
 
