@@ -42,6 +42,7 @@ void mfr_wake_parked(void) {
   struct mfr_header *h = mfr_self.h;
   u32 set = __atomic_exchange_n(&h->parked, 0, __ATOMIC_ACQ_REL);
   mfr_self.last_wake = mfr_self.seq;
+  mfr_self.last_wake_data = mfr_self.data_pos;
   while (set) {
     u32 i = (u32)__builtin_ctz(set);
     set &= set - 1;
@@ -63,6 +64,7 @@ static void park(struct mfr_slot *slot, u64 seen) {
     if (mfr_load_acquire64(&slot->word) != seen) return;
     __builtin_ia32_pause();
   }
+  if (unlikely(mfr_load_relaxed32(&h->stalled))) mfr_futex_wake(&h->stalled); // nothing more to pass
   int empty = !(mfr_word_is_seq(seen, mfr_self.seq) && mfr_word_state(seen) == MFR_SLOT_CLAIMED);
   mfr_store_relaxed32(&me->park, 1);
   mfr_or_acqrel32(&h->parked, my_bit());
@@ -107,22 +109,17 @@ static int has_room(u64 need) {
          mfr_self.data_pos + 2 * need + 64 - data <= MFR_DATA_BYTES;
 }
 
-// The ring is full: wake the followers and sleep until the slowest has moved on.
-static void wait_for_room(void) {
-  struct mfr_timespec t = {0, 1000000};
+// The ring is full, or a follower must make its mapping: wake them all and sleep until they have moved on.
+static void wait_for_room(u64 seq) {
+  struct mfr_header *h = mfr_self.h;
+  struct mfr_timespec t = {0, 5000000}; // a follower may die instead of moving on
+  mfr_store_relaxed32(&h->stalled, 1);
   mfr_wake_parked();
-  u32 live = mfr_load_acquire32(&mfr_self.h->live) & ~my_bit();
-  struct mfr_replica *slowest = NULL;
-  while (live) {
-    u32 i = (u32)__builtin_ctz(live);
-    live &= live - 1;
-    struct mfr_replica *r = mfr_replica_at(mfr_self.base, i);
-    if (!slowest || mfr_load_acquire64(&r->seq) < mfr_load_acquire64(&slowest->seq)) slowest = r;
-  }
-  if (slowest) {
-    u32 low = (u32)mfr_load_acquire64(&slowest->seq);
-    mfr_futex_wait((u32 *)&slowest->seq, low, &t); // woken now and then (mfr_lane_pass)
-  }
+  mfr_full_fence(); // pairs with mfr_lane_pass
+  mfr_self.min_seq = 0;
+  int enough = seq ? (has_room(0), mfr_self.min_seq > seq) : has_room(MFR_CHUNK_MAX / 2);
+  if (!enough) mfr_futex_wait(&h->stalled, 1, &t);
+  mfr_store_relaxed32(&h->stalled, 0);
 }
 
 void mfr_rendezvous(u64 seq) {
@@ -130,7 +127,7 @@ void mfr_rendezvous(u64 seq) {
     mfr_self.min_seq = 0; // look afresh
     has_room(0);
     if (mfr_self.min_seq > seq) break;
-    wait_for_room();
+    wait_for_room(seq);
   }
   mfr_self.mmap_seq = 0;
 }
@@ -159,7 +156,7 @@ enum mfr_role mfr_lane_enter(struct mfr_turn *t, u32 nr, u64 need) {
         return MFR_ROLE_SOLO;
       }
       if (unlikely(!has_room(need))) {
-        wait_for_room();
+        wait_for_room(0);
         continue;
       }
       if (!mfr_cas_acqrel64(&slot->word, w,
@@ -214,8 +211,10 @@ void mfr_lane_publish(struct mfr_turn *t, u32 nr, long result, u32 data_len, u32
   if (mfr_load_relaxed32(&h->sync) == MFR_SYNC_EAGER) {
     mfr_full_fence(); // pairs with park
     if (mfr_load_relaxed32(&h->parked)) mfr_wake_parked();
-  } else if (unlikely(mfr_self.seq - mfr_self.last_wake >= mfr_load_relaxed32(&h->wake_lag))) {
+  } else if (unlikely(mfr_self.seq - mfr_self.last_wake >= mfr_load_relaxed32(&h->wake_lag) ||
+                      mfr_self.data_pos - mfr_self.last_wake_data >= MFR_DATA_BYTES / 8)) {
     mfr_self.last_wake = mfr_self.seq;
+    mfr_self.last_wake_data = mfr_self.data_pos;
     mfr_full_fence();
     if (mfr_load_relaxed32(&h->parked)) mfr_wake_parked();
   }
@@ -253,14 +252,22 @@ void mfr_lane_check(struct mfr_turn *t, u32 nr) {
   mfr_store_release32(&me->state, before);
 }
 
+// The leader waits for followers. Not at each slot: it would wake for room for one call.
+static void unstall(void) {
+  static u64 seq, data;
+  if (mfr_self.seq - seq < 256 && mfr_self.data_pos - data < MFR_DATA_BYTES / 8) return;
+  seq = mfr_self.seq;
+  data = mfr_self.data_pos;
+  mfr_futex_wake(&mfr_self.h->stalled);
+}
+
 void mfr_lane_pass(struct mfr_turn *t) {
   struct mfr_replica *me = mfr_self.me;
   mfr_self.data_pos = t->slot->data_off + align8(t->slot->data_len);
   mfr_self.seq++;
   mfr_store_release64(&me->data_pos, mfr_self.data_pos); // pairs with has_room
   mfr_store_release64(&me->seq, mfr_self.seq);
-  // A leader that waits for room looks every millisecond; this is so that it need not wait so long.
-  if (unlikely((mfr_self.seq & 1023) == 0)) mfr_futex_wake((u32 *)&me->seq);
+  if (unlikely(mfr_load_relaxed32(&mfr_self.h->stalled))) unstall();
 }
 
 void mfr_lane_solo_done(void) {

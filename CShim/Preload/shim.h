@@ -211,6 +211,7 @@ struct mfr_self {
   u64 seq;
   u64 data_pos;
   u64 last_wake;     // sequence at which this leader last woke the parked
+  u64 last_wake_data; // its position in the data ring then
   u64 min_seq;       // cached back-pressure: followers are at least here
   u64 min_data;
   i32 vpid;          // pid of the guest as the outside knows it

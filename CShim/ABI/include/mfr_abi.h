@@ -225,7 +225,8 @@ struct mfr_header {
   uint32_t late_us;     // a follower parked at an EMPTY slot bids after this many microseconds
   uint32_t kick;        // bit 0: leader must look at requests (wakes it out of blocking calls)
   uint32_t vote;        // 1: output waits for a majority (later)
-  uint32_t pad1[5];
+  uint32_t stalled;     // futex: 1 while the leader sleeps because followers have left it no room
+  uint32_t pad1[4];
   // Line 2: written by followers when they park, cleared by whoever wakes them.
   uint32_t parked; // bit i: replica i is parked
   uint32_t pad_parked[15];

@@ -50,7 +50,7 @@ long mfr_call_mmap(struct mfr_call *c) {
   // A follower maps the descriptor later than the leader: the leader may not close it before.
   if (!(c->a[3] & MAP_ANONYMOUS) && !is_error(r)) {
     mfr_self.mmap_seq = at;
-    if (!mfr_alone()) mfr_futex_wake((u32 *)&mfr_self.me->seq); // see mfr_rendezvous
+    if (mfr_load_relaxed32(&mfr_self.h->stalled)) mfr_futex_wake(&mfr_self.h->stalled); // mfr_rendezvous
   }
   return r;
 }
