@@ -54,6 +54,45 @@ const u32 mfr_row_count = sizeof mfr_rows / sizeof *mfr_rows;
 
 static long run(struct mfr_call *c) { return mfr_rows[c->nr].handler(c); }
 
+// Delivers what came with a call, and then whatever is due after it, each found in a slot of its own, so that
+// no signal waits for the guest's next call. Whether the call is restarted is said by the one delivered last:
+// to the kernel it is the first (see mfr_take_signal).
+static int take_signals(struct mfr_call *c) {
+  struct mfr_call point;
+  point.nr = __NR_restart_syscall;
+  point.a[0] = 0;
+  point.frame = c->frame;
+  for (;;) {
+    mfr_signal_taken(c->signo, (u32)c->info.pad);
+    c->info.pad = 0;
+    int restart = mfr_deliver(c->signo, &c->info);
+    if (mfr_self.mode != MFR_ON_LANE) return 0;
+    point.signo = 0;
+    mfr_self.may_rerun = 0;
+    mfr_on_own_stack(run, &point);
+    if (likely(!point.signo)) return restart;
+    c->signo = point.signo;
+    c->info = point.info;
+  }
+}
+
+__attribute__((noinline)) static void end_suspend(void) {
+  mfr_self.suspend_on = 0;
+  mfr_self.vmask = mfr_self.suspend_mask;
+}
+
+void mfr_signal_point(struct mfr_frame *f) {
+  struct mfr_call c;
+  c.nr = __NR_restart_syscall;
+  c.a[0] = 1;
+  c.frame = f;
+  c.signo = 0;
+  mfr_self.may_rerun = 0;
+  if (mfr_self.alt_is_guest | mfr_self.faults_lent) mfr_return_lent();
+  mfr_on_own_stack(run, &c);
+  if (c.signo) take_signals(&c);
+}
+
 // Only calls that come here and their frames touch the guest's stack; the work is done on the shim's.
 // Signals are delivered here, once the call is over: nothing of the shim is on any stack then that a
 // handler which never returns (siglongjmp) could leave behind.
@@ -66,19 +105,23 @@ long mfr_dispatch(struct mfr_call *c) {
     return mfr_trap(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
   for (;;) {
     c->signo = 0;
+    mfr_self.may_rerun = 1;
     long r = mfr_on_own_stack(run, c);
-    int restart = 0;
+    int again = 0;
+    if (unlikely(mfr_self.rerun)) {
+      mfr_self.rerun = 0;
+      again = 1;
+      if (mfr_self.suspend_on) end_suspend();
+    }
     if (unlikely(c->signo)) {
-      mfr_signal_taken(c->signo, (u32)c->info.pad);
-      c->info.pad = 0;
-      restart = mfr_deliver(c->signo, &c->info) && r == -MFR_EINTR && (row->flags & RESTARTS);
-      if (mfr_self.mode != MFR_ON_LANE) restart = 0;
+      int restart = take_signals(c) && r == -MFR_EINTR && (row->flags & RESTARTS);
+      again = mfr_self.mode == MFR_ON_LANE && (again || restart);
     }
-    if (unlikely(mfr_self.suspend_on)) {
-      mfr_self.suspend_on = 0;
-      mfr_self.vmask = mfr_self.suspend_mask;
-    }
-    if (likely(!restart)) return r;
+    if (unlikely(mfr_self.suspend_on)) end_suspend();
+    // The leader took a signal while it computed, after this very call.
+    if (unlikely(mfr_load_relaxed64(&mfr_self.h->signal_point) == mfr_self.seq + 1) && mfr_self.mode == MFR_ON_LANE)
+      mfr_signal_point(c->frame);
+    if (likely(!again)) return r;
   }
 }
 

@@ -244,6 +244,9 @@ mfr_hash_keys:
 
     .bss
     .p2align 6
+    .hidden mfr_own_stack
+    .globl mfr_own_stack
+mfr_own_stack:
     .skip 65536
     .hidden mfr_own_stack_top
     .globl mfr_own_stack_top

@@ -139,7 +139,7 @@ __attribute__((constructor)) static void mfr_start(int argc, char **argv, char *
   SYS5(prctl, 1 /* PR_SET_PDEATHSIG */, MFR_SIGKILL, 0, 0, 0);
   if (SYS0(getppid) != h->anchor_pid) SYS1(exit_group, 125);
   h->sig_caught = h->sig_ignored = 0;
-  h->sig_nocldwait = 0;
+  h->sig_child_flags = 0;
   mfr_signals_init();
   if (again) mfr_self.vmask = h->sig_blocked;
   mfr_entries_init();

@@ -227,9 +227,9 @@ static i64 out_bytes_of(u32 commit, long r) {
 // A signal that goes out with this slot: its siginfo follows the data.
 u32 mfr_attach_signal(struct mfr_turn *t, struct mfr_call *c, u32 *data_len, u32 *flags) {
   if (likely(!mfr_deliverable())) return 0;
-  u32 post, signo = mfr_take_signal(&c->info, &post);
+  u32 ticket, signo = mfr_take_signal(&c->info, &ticket);
   if (!signo) return 0;
-  c->info.pad = (i32)post; // the padding carries the count that says which posting this was
+  c->info.pad = (i32)ticket; // the padding says which posting this was
   memcpy(t->data + *data_len, &c->info, sizeof c->info);
   *data_len += sizeof c->info;
   *flags |= MFR_SLOT_SIGNAL;
@@ -244,11 +244,24 @@ void mfr_slot_signal(struct mfr_turn *t, struct mfr_call *c) {
   memcpy(&c->info, mfr_data_at(mfr_self.base, slot->data_off) + slot->data_len - sizeof c->info, sizeof c->info);
 }
 
+// Follower at a call: the leader took a signal between this call and the one before. 1: that slot is passed, and
+// unless it is too late for that, the call is to be left and made anew after the signal (mfr_self.rerun).
+static int is_point(const struct mfr_turn *t) {
+  return mfr_word_nr(mfr_load_relaxed64(&t->slot->word)) == __NR_restart_syscall;
+}
+int mfr_pass_point(struct mfr_turn *t, struct mfr_call *c) {
+  if (likely(!is_point(t)) || c->nr == __NR_restart_syscall) return 0;
+  mfr_slot_signal(t, c);
+  mfr_lane_pass(t);
+  mfr_self.rerun = mfr_self.may_rerun;
+  return 1;
+}
+
 // Alone: nobody to publish for. Same order of events as a slot would give.
 void mfr_solo_signal(struct mfr_call *c) {
-  u32 post;
-  if (likely(!mfr_deliverable()) || !(c->signo = mfr_take_signal(&c->info, &post))) return;
-  c->info.pad = (i32)post;
+  u32 ticket;
+  if (likely(!mfr_deliverable()) || !(c->signo = mfr_take_signal(&c->info, &ticket))) return;
+  c->info.pad = (i32)ticket;
 }
 
 #define SIGNAL_ROOM ((u64)sizeof(struct mfr_siginfo) + 8)
@@ -260,7 +273,7 @@ static void drop_sigpipe(long result) {
   struct mfr_timespec zero = {0, 0};
   struct mfr_siginfo info;
   if (SYS4(rt_sigtimedwait, &set, &info, &zero, 8) == MFR_SIGPIPE)
-    mfr_raise_self_in_lane(MFR_SIGPIPE, &info);
+    (void)mfr_raise_self_in_lane(MFR_SIGPIPE, &info);
 }
 
 // ---- the one shape -------------------------------------------------------------------------------
@@ -268,6 +281,7 @@ long mfr_lane_call_as(struct mfr_call *c, const struct mfr_row *row, const struc
                       void *ctx) {
   struct mfr_turn t;
   long result;
+  if (unlikely(mfr_self.rerun)) return -MFR_EINTR;
 again:;
   u64 need = 0;
   t.identity = t.out_hash = 0;
@@ -283,6 +297,7 @@ again:;
   }
   enum mfr_role role = mfr_lane_enter(&t, c->nr, need + SIGNAL_ROOM);
   if (role == MFR_ROLE_SOLO) {
+    mfr_self.may_rerun = 0;
     result = k->produce(c, ctx, &t, NULL);
     if (unlikely(result == MFR_AGAIN)) { // served a request inside: perhaps no longer alone
       mfr_self.became_joiner = 0;
@@ -304,8 +319,19 @@ again:;
       mfr_store_release64(&t.slot->word, 0);
     goto prepare;
   }
+  if (role == MFR_ROLE_FOLLOW) {
+    if (unlikely(mfr_pass_point(&t, c))) {
+      if (mfr_self.rerun) return -MFR_EINTR;
+      goto again; // too late to take it first
+    }
+    // At a point to which it was called from the guest's code: somebody else led, and took no signal here.
+    if (unlikely(c->nr == __NR_restart_syscall) && !is_point(&t)) return -MFR_EINTR;
+  }
+  mfr_self.may_rerun = 0;
   if (role == MFR_ROLE_LEAD) {
     int happened = 0;
+    // Whoever died in this slot may have been at a signal point, or not have come as far as the call.
+    if (t.retry && t.slot->identity != t.identity) t.retry = 0;
     if (t.retry) {
       u64 note;
       __builtin_memcpy(&note, t.slot->inline_data, 8);
@@ -346,9 +372,8 @@ again:;
     if (!whole) result = -MFR_EFAULT;
   } else {
     mfr_lane_check(&t, c->nr);
-    struct mfr_slot *slot = t.slot;
-    const u8 *data = mfr_data_at(mfr_self.base, slot->data_off);
-    result = slot->result;
+    const u8 *data = mfr_data_at(mfr_self.base, t.slot->data_off);
+    result = t.slot->result;
     mfr_slot_signal(&t, c);
     int whole = 1;
     if (MFR_TRY()) {

@@ -91,6 +91,7 @@ extern long mfr_trap(long nr, long a0, long a1, long a2, long a3, long a4, long 
 extern void mfr_resume(struct mfr_frame *f) __attribute__((noreturn));
 extern u64 mfr_hash_aes(const void *p, u64 blocks64, u64 seed);
 extern volatile u32 mfr_kicked;
+extern u8 mfr_own_stack[], mfr_own_stack_top[];
 // From the linker: the shim's own text.
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char etext[] __attribute__((visibility("hidden")));
@@ -186,6 +187,7 @@ struct mfr_call {
 #define MFR_UNMASKABLE (SIG_BIT(MFR_SIGKILL) | SIG_BIT(MFR_SIGSTOP))
 // What a replica really leaves unblocked: faults, SIGSYS and kicks.
 #define MFR_REAL_MASK (~(MFR_FAULTS | SIG_BIT(MFR_SIGSYS) | SIG_BIT(MFR_KICK_SIGNAL)))
+#define MFR_SA_NOCLDSTOP 1u
 #define MFR_SA_NOCLDWAIT 2u
 #define MFR_SA_SIGINFO 4u
 #define MFR_SA_RESTORER 0x04000000u
@@ -231,6 +233,9 @@ struct mfr_self {
   u64 vmask;         // guest's signal mask
   u64 suspend_mask;  // during sigsuspend/ppoll/…: mask to put back after delivery
   u32 suspend_on;
+  u64 kick_seq;      // 1 + sequence at which a kick found the guest computing
+  u32 may_rerun;     // the call in progress has done nothing yet
+  u32 rerun;         // the call in progress must be left and made anew: a signal comes before it
   struct mfr_stack valt; // guest's alternate stack
   struct mfr_sigaction action[MFR_NSIG];
   char shim_path[512];
@@ -299,6 +304,7 @@ struct mfr_shape {
 u32 mfr_attach_signal(struct mfr_turn *t, struct mfr_call *c, u32 *data_len, u32 *flags);
 void mfr_slot_signal(struct mfr_turn *t, struct mfr_call *c);
 void mfr_solo_signal(struct mfr_call *c);
+int mfr_pass_point(struct mfr_turn *t, struct mfr_call *c);
 long mfr_lane_call(struct mfr_call *c, const struct mfr_shape *k, void *ctx);
 // The same under another row than the table's (fcntl, ioctl: one row for each command).
 long mfr_lane_call_as(struct mfr_call *c, const struct mfr_row *row, const struct mfr_shape *k,
@@ -328,17 +334,21 @@ int mfr_may_sleep(long fd, int writing);
 
 // ---- signals.c -------------------------------------------------------------------------------------
 void mfr_signals_init(void);
-u64 mfr_deliverable(void);               // pending, not blocked, not ignored
-u32 mfr_take_from(u64 set, struct mfr_siginfo *info, u32 *post);
+u64 mfr_deliverable(void);               // leader: pending, not blocked, not ignored
+u64 mfr_pending(u64 set);                // leader: pending
+void mfr_signal_discard(u32 signo);      // leader: what is pending of it is gone
+u32 mfr_take_from(u64 set, struct mfr_siginfo *info, u32 *ticket);
 void mfr_action_changed(u32 signo);
-u32 mfr_take_signal(struct mfr_siginfo *info, u32 *post); // leader: picks one; 0 if none
-void mfr_signal_taken(u32 signo, u32 post);
+u32 mfr_take_signal(struct mfr_siginfo *info, u32 *ticket); // leader: picks one; 0 if none
+void mfr_signal_taken(u32 signo, u32 ticket);
 int mfr_deliver(u32 signo, const struct mfr_siginfo *info); // 1: handler asked for restart
+void mfr_signal_point(struct mfr_frame *f); // dispatch.c: takes signals in a slot of their own
 void mfr_devirtualize(struct mfr_frame *frame);
 void mfr_guest_dies(u32 signo) __attribute__((noreturn));
 void mfr_return_lent(void);
+void mfr_timers_to_kernel(void);
 void mfr_child_sigsys(void); // a forked child that stays under dispatch keeps our SIGSYS handler
-void mfr_raise_self_in_lane(u32 signo, const struct mfr_siginfo *info);
+long mfr_raise_self_in_lane(u32 signo, const struct mfr_siginfo *info);
 int mfr_is_default_ignored(u32 signo);
 
 // ---- process.c / collapse ----------------------------------------------------------------------------

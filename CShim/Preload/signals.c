@@ -28,52 +28,81 @@ static int is_ignored(u32 signo) {
 }
 
 // ---- pending ---------------------------------------------------------------------------------------
-static u32 *post_count(u32 signo) { return mfr_signal_posts(mfr_self.h, signo); }
-static u32 *taken_count(u32 signo) { return mfr_signal_takes(mfr_self.h, signo); }
+// The bit of a signal is set after its entry is ready and cleared by the leader alone, who looks once more
+// after that: a posting in between is not lost.
+static int none_left(u32 signo) {
+  u64 word = 0;
+  if (mfr_signal_next(mfr_self.base, signo, &word)) return 0;
+  mfr_and_acqrel64(&mfr_self.h->sig_pending, ~SIG_BIT(signo));
+  if (!mfr_signal_next(mfr_self.base, signo, &word)) return 1;
+  mfr_or_acqrel64(&mfr_self.h->sig_pending, SIG_BIT(signo));
+  return 0;
+}
+void mfr_signal_discard(u32 signo) {
+  struct mfr_pending *p;
+  u64 word = 0;
+  while ((p = mfr_signal_next(mfr_self.base, signo, &word))) mfr_cas_acqrel64(&p->word, word, 0);
+}
 
-u64 mfr_deliverable_slow(u64 pending) {
-  u64 real = 0;
-  while (pending) {
-    u32 signo = (u32)__builtin_ctzll(pending) + 1;
-    pending &= pending - 1;
-    u32 post = mfr_load_acquire32(post_count(signo));
-    if (is_ignored(signo) || post == mfr_load_acquire32(taken_count(signo)))
-      mfr_signal_taken(signo, post);
-    else real |= SIG_BIT(signo);
+// Those of a set that are really pending; leader only.
+u64 mfr_pending(u64 set) {
+  u64 real = set = mfr_load_acquire64(&mfr_self.h->sig_pending) & set;
+  for (; set; set &= set - 1) {
+    u32 signo = (u32)__builtin_ctzll(set) + 1;
+    if (none_left(signo)) real &= ~SIG_BIT(signo);
   }
   return real;
 }
 
+__attribute__((noinline)) static u64 deliverable_slow(u64 set) {
+  u64 real = 0;
+  for (; set; set &= set - 1) {
+    u32 signo = (u32)__builtin_ctzll(set) + 1;
+    if (is_ignored(signo)) mfr_signal_discard(signo);
+    if (!none_left(signo)) real |= SIG_BIT(signo);
+  }
+  return real;
+}
 u64 mfr_deliverable(void) {
   u64 p = mfr_load_acquire64(&mfr_self.h->sig_pending) & ~mfr_self.vmask;
-  return likely(!p) ? 0 : mfr_deliverable_slow(p);
+  return likely(!p) ? 0 : deliverable_slow(p);
 }
 
-u32 mfr_take_from(u64 set, struct mfr_siginfo *info, u32 *post) {
+// Synchronous signals first, as the kernel does, then the lowest number.
+static u32 first_of(u64 set) { return (u32)__builtin_ctzll(set & MFR_FAULTS ? set & MFR_FAULTS : set) + 1; }
+
+u32 mfr_take_from(u64 set, struct mfr_siginfo *info, u32 *ticket) {
   if (!set) return 0;
-  // Synchronous signals first, as the kernel does, then the lowest number.
-  u32 signo = (u32)__builtin_ctzll(set & MFR_FAULTS ? set & MFR_FAULTS : set) + 1;
-  *post = mfr_load_acquire32(post_count(signo));
+  u32 signo = first_of(set);
+  u64 word = 0;
+  struct mfr_pending *p = mfr_signal_next(mfr_self.base, signo, &word);
+  if (!p) return 0;
+  *ticket = mfr_pending_ticket(word);
   memset(info, 0, sizeof *info);
-  memcpy(info, mfr_self.h->siginfo[signo], 112);
+  memcpy(info, p->info, sizeof p->info);
   info->signo = (i32)signo;
   return signo;
 }
-u32 mfr_take_signal(struct mfr_siginfo *info, u32 *post) {
-  return mfr_take_from(mfr_deliverable(), info, post);
+
+// The kernel makes the frames of all signals that are due before any handler runs, each on top of the one
+// before: the handler that runs first is that of the last signal which those before it leave unblocked.
+u32 mfr_take_signal(struct mfr_siginfo *info, u32 *ticket) {
+  u64 left = mfr_deliverable(), blocked = 0;
+  u32 signo = 0;
+  while (left & ~blocked) {
+    signo = first_of(left & ~blocked);
+    const struct mfr_sigaction *act = &mfr_self.action[signo];
+    if (act->handler == 0) break; // the end
+    blocked |= act->mask | SIG_BIT(signo);
+  }
+  return signo ? mfr_take_from(SIG_BIT(signo), info, ticket) : 0;
 }
 
-// Idempotent: leader and followers all say which posting they have passed.
-void mfr_signal_taken(u32 signo, u32 post) {
-  if ((i32)(post - mfr_load_relaxed32(taken_count(signo))) > 0)
-    mfr_store_release32(taken_count(signo), post);
-  mfr_and_acqrel64(&mfr_self.h->sig_pending, ~SIG_BIT(signo));
-  if ((i32)(mfr_load_acquire32(post_count(signo)) - mfr_load_relaxed32(taken_count(signo))) > 0)
-    mfr_or_acqrel64(&mfr_self.h->sig_pending, SIG_BIT(signo));
-}
+void mfr_signal_taken(u32 signo, u32 ticket) { mfr_signal_drop(mfr_self.base, signo, ticket); }
 
-void mfr_raise_self_in_lane(u32 signo, const struct mfr_siginfo *info) {
-  mfr_signal_post(mfr_self.base, signo, info);
+// Inside a claimed slot, or alone.
+long mfr_raise_self_in_lane(u32 signo, const struct mfr_siginfo *info) {
+  return mfr_signal_post(mfr_self.base, signo, info, mfr_self.seq + 1);
 }
 
 // ---- delivery ----------------------------------------------------------------------------------------
@@ -109,14 +138,20 @@ static void install_real(u32 signo, struct mfr_sigaction act) {
 
 static void install_ours(u32 signo);
 
+// Runs the guest's handler. The mask that sigsuspend and others carry is in force until all signals are
+// delivered, as in the kernel; dispatch puts the guest's own back.
 int mfr_deliver(u32 signo, const struct mfr_siginfo *info) {
+  if (mfr_self.mode != MFR_ON_LANE) { // left the lane in this very call: it is the kernel's now
+    SYS4(rt_tgsigqueueinfo, mfr_self.rpid, mfr_self.rpid, signo, info);
+    return 0;
+  }
   struct mfr_sigaction act = mfr_self.action[signo];
-  u64 old = mfr_self.suspend_on ? mfr_self.suspend_mask : mfr_self.vmask;
-  mfr_self.suspend_on = 0;
-  mfr_self.vmask = old;
+  u64 old = mfr_self.vmask, suspended = mfr_self.suspend_mask;
+  u32 suspend_on = mfr_self.suspend_on;
   if (act.handler == 1 || (act.handler == 0 && mfr_is_default_ignored(signo))) return 0;
   if (act.handler == 0) mfr_guest_dies(signo);
   if (act.flags & MFR_SA_RESETHAND) mfr_self.action[signo].handler = 0;
+  mfr_self.suspend_on = 0;
   mfr_self.vmask |= act.mask | (act.flags & MFR_SA_NODEFER ? 0 : SIG_BIT(signo));
   mfr_self.vmask &= ~MFR_UNMASKABLE;
   if (signo == MFR_SIGSYS || signo == MFR_KICK_SIGNAL) { // really ours: call the handler as a function
@@ -140,26 +175,49 @@ int mfr_deliver(u32 signo, const struct mfr_siginfo *info) {
     if (mfr_self.alt_is_guest) real_alt();
   }
   mfr_self.vmask = old;
+  mfr_self.suspend_mask = suspended;
+  mfr_self.suspend_on = suspend_on;
   return (act.flags & MFR_SA_RESTART) != 0;
 }
 
 // ---- SIGSYS: the gate's other side; kicks ----------------------------------------------------------------
+// Whether the interrupted instruction is the guest's: nothing of the shim is half done.
+static int in_guest(const struct mfr_frame *f) {
+  if (mfr_self.mode != MFR_ON_LANE || mfr_self.me->phase != MFR_PHASE_GUEST || mfr_self.try_active) return 0;
+  if (f->rip >= (u64)__ehdr_start && f->rip < (u64)etext) return 0;
+  if (f->rsp > (u64)mfr_own_stack && f->rsp <= (u64)mfr_own_stack_top) return 0;
+  return !(f->rsp > (u64)fault_stack && f->rsp <= (u64)fault_stack + sizeof fault_stack);
+}
+
+// A kick while the guest computes. It comes to a call soon, as a rule, and gets its signal there, at the same
+// place in all replicas. When it does not - the second kick finds it between the same two calls - it gets the
+// signal here, in a slot of its own; the others take it wherever they are between these calls.
+static void kicked_in_guest(struct mfr_frame *f) {
+  struct mfr_header *h = mfr_self.h;
+  if ((mfr_load_acquire64(&h->grant) & 0xff) == mfr_self.index) {
+    u64 p = mfr_deliverable();
+    if (!p) return;
+    for (; p; p &= p - 1) { // one that ends the guest need not wait
+      u32 s = (u32)__builtin_ctzll(p) + 1;
+      if (mfr_self.action[s].handler == 0) mfr_guest_dies(s);
+    }
+    if (!mfr_alone() && mfr_self.kick_seq != mfr_self.seq + 1) {
+      mfr_self.kick_seq = mfr_self.seq + 1;
+      return;
+    }
+    mfr_store_release64(&h->signal_point, mfr_self.seq + 1);
+  } else if (mfr_load_acquire64(&h->signal_point) != mfr_self.seq + 1) {
+    return;
+  }
+  mfr_signal_point(f);
+}
+
 static void on_kick(int signo, struct mfr_siginfo *info, struct mfr_frame *f) {
   (void)signo, (void)info;
   mfr_kicked = 1;
   if (f->rip >= (u64)mfr_blocking_start && f->rip <= (u64)mfr_blocking_syscall)
     f->rip = (u64)mfr_blocking_abort;
-  int in_shim = f->rip >= (u64)__ehdr_start && f->rip < (u64)etext;
-  if (mfr_self.mode != MFR_ON_LANE || in_shim || mfr_self.me->phase != MFR_PHASE_GUEST ||
-      (mfr_load_acquire64(&mfr_self.h->grant) & 0xff) != mfr_self.index)
-    return;
-  // The guest computes. A signal that ends it need not wait for its next call.
-  u64 p = mfr_deliverable();
-  while (p) {
-    u32 s = (u32)__builtin_ctzll(p) + 1;
-    p &= p - 1;
-    if (mfr_self.action[s].handler == 0) mfr_guest_dies(s);
-  }
+  if (in_guest(f)) kicked_in_guest(f);
 }
 
 static void on_sigsys(int signo, struct mfr_siginfo *info, struct mfr_frame *f) {

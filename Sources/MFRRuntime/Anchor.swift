@@ -13,8 +13,9 @@ public final class Anchor: Sendable {
     var coordinator: Int32
     /// When coordinators were started last, CLOCK_MONOTONIC in nanoseconds.
     var coordinatorStarts: [UInt64] = []
-    /// Real-time signals wait here while one of the same number is still in the buffer.
-    var queued: [RawSignal] = []
+    /// A signal for which the buffer has no room.
+    var held: RawSignal?
+    var insistence: Insistence?
     var lastDead: (code: Int32, status: Int32)?
   }
 
@@ -38,10 +39,11 @@ public final class Anchor: Sendable {
     state.withLock { scan(&$0) }  // whoever died before we listened
     while true {
       var signal = RawSignal()
-      let waiting = state.withLock { !$0.queued.isEmpty }
+      // While the buffer has no room for a real-time signal, the kernel keeps those that follow.
+      let full = state.withLock { $0.held != nil }
       let number = signal.bytes.withUnsafeMutableBytes { raw -> Int32 in
         guard let start = raw.baseAddress else { return -EINVAL }
-        return mfr_host_sigwait(UInt64.max, start, waiting ? 1_000_000 : -1)
+        return mfr_host_sigwait(full ? 0x7fff_ffff : UInt64.max, start, full ? 1_000_000 : -1)
       }
       state.withLock { state in
         buffer.store(mfr_header_anchor_ppid(buffer.base), getppid())
@@ -50,7 +52,7 @@ public final class Anchor: Sendable {
         case 1...64: forward(signal, &state)
         default: break
         }
-        flushQueue(&state)
+        postHeld(&state)
       }
     }
   }
@@ -61,11 +63,14 @@ public final class Anchor: Sendable {
     let futex = mfr_header_anchor_wake(buffer.base)
     while true {
       let seen = buffer.load(futex)
-      state.withLock { state in
+      let pause = state.withLock { state -> Int64? in
         scan(&state)
         state.calls.serve(buffer, own: ownPids(state))
+        let timers = state.calls.dueTimers(leader: buffer.leaderPid)
+        for number in timers.signals { forward(RawSignal(fromKernel: number), &state) }
+        return [insist(&state), timers.pause].compactMap(\.self).min()
       }
-      _ = mfr_host_futex_wait(futex, seen, -1)
+      _ = mfr_host_futex_wait(futex, seen, pause ?? -1)
     }
   }
 
@@ -96,11 +101,10 @@ public final class Anchor: Sendable {
   }
 
   private func childOfGuest(_ signal: RawSignal, _ state: inout State) {
-    let bit: UInt64 = 1 << UInt64(SIGCHLD - 1)
-    let ignored = buffer.load(mfr_header_sig_ignored(buffer.base)) & bit != 0
-    if ignored || buffer.load(mfr_header_sig_nocldwait(buffer.base)) != 0 {
-      state.calls.reap(signal.info.pid)
-    }
+    if AnchorCalls.childrenVanish(buffer) { state.calls.reapVanishing(signal.info.pid) }
+    // SA_NOCLDSTOP: only ends are told.
+    let code = signal.info.code
+    if code == CLD_STOPPED || code == CLD_CONTINUED, buffer.load(mfr_header_sig_child_flags(buffer.base)) & 1 != 0 { return }
     forward(signal, &state)
   }
 

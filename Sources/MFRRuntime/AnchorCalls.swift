@@ -13,6 +13,14 @@ struct AnchorCalls {
   private var told: Set<Int32> = []
   /// Children of the guest seen so far: saves looking through /proc.
   private var known: Set<Int32> = []
+  /// Children that had ended before the guest said that they shall vanish: these do not.
+  private var kept: Set<Int32> = []
+  /// The guest ignores SIGCHLD, or has SA_NOCLDWAIT: children vanish when they end.
+  private var vanish = false
+  private(set) var timers = CpuTimers()
+  private var leader: Int32 = 0
+  /// PR_SET_PDEATHSIG of the guest. The kernel keeps it by thread, and forgets it in a new one.
+  private var deathSignal: Int32 = 0
 
   private let base: UnsafeMutableRawPointer
 
@@ -25,6 +33,8 @@ struct AnchorCalls {
 
   /// Answers the posted call if it can be answered now; a wait for a child stays posted.
   mutating func serve(_ buffer: SyncBuffer, own: Set<Int32>) {
+    vanish = Self.childrenVanish(buffer)
+    leader = buffer.leaderPid
     guard buffer.load(mfr_host_rpc_state(base)) == MFR_RPC_POSTED.rawValue else { return }
     let call = mfr_host_rpc(base)
     let sequence = call.pointee.seq
@@ -46,6 +56,15 @@ struct AnchorCalls {
     answered = (sequence, result, Array(data))
     finish(buffer, result)
   }
+
+  static func childrenVanish(_ buffer: SyncBuffer) -> Bool {
+    let bit: UInt64 = 1 << UInt64(SIGCHLD - 1)
+    return buffer.load(mfr_header_sig_ignored(buffer.base)) & bit != 0
+      || buffer.load(mfr_header_sig_child_flags(buffer.base)) & 2 != 0
+  }
+
+  /// Signals of timers that are due now, and in how many nanoseconds to ask again.
+  mutating func dueTimers(leader: Int32) -> (signals: [Int32], pause: Int64?) { timers.due(leader: leader) }
 
   private func finish(_ buffer: SyncBuffer, _ result: Int64) {
     let state = mfr_host_rpc_state(buffer.base)
@@ -74,13 +93,25 @@ struct AnchorCalls {
     case 124: return outcome(getsid(target(int(0))))
     case 110: return Int64(getppid())
     case 37: return Int64(alarm(UInt32(truncatingIfNeeded: arguments[0])))
+    case 13:
+      settleChildren(own)
+      return 0
     case 36 where int(0) == 0: return Int64(mfr_host_getitimer(0, start))
     case 38 where int(0) == 0: return Int64(mfr_host_setitimer(0, start, start + 32))
-    case 157 where int(0) == 1: return Int64(mfr_host_pdeathsig(int(1)))
+    case 36: return Int64(timers.get(int(0), data, at: 0, leader: leader))
+    case 38: return Int64(timers.set(int(0), data, leader: leader))
+    case 157 where int(0) == 1:
+      let result = mfr_host_pdeathsig(int(1))
+      if result == 0 { deathSignal = int(1) }
+      return Int64(result)
     case 157 where int(0) == 2:
-      let signal = mfr_host_get_pdeathsig()
-      data.storeBytes(of: signal, toByteOffset: 0, as: Int32.self)
-      return signal < 0 ? Int64(signal) : 0
+      data.storeBytes(of: deathSignal, toByteOffset: 0, as: Int32.self)
+      return 0
+    case 157 where int(0) == 36: return Int64(mfr_host_subreaper(int(1) != 0 ? 1 : 0))
+    case 157 where int(0) == 37:
+      let now = mfr_host_subreaper(-1)
+      data.storeBytes(of: now, toByteOffset: 0, as: Int32.self)
+      return now < 0 ? Int64(now) : 0
     default: return Int64(-ENOSYS)
     }
   }
@@ -154,6 +185,7 @@ struct AnchorCalls {
       return (result, signal)
     }
     func taken(_ signal: RawSignal) -> Waited { .child(signal) }
+    if vanish { settleChildren(own) }
 
     if kind == P_PID {
       if own.contains(id) { return .failed(ECHILD) }
@@ -189,12 +221,31 @@ struct AnchorCalls {
     return .notYet
   }
 
+  /// Children that have ended by now: they vanish, or they are kept although later ones may vanish.
+  private mutating func settleChildren(_ own: Set<Int32>) {
+    let peek = WEXITED | WNOHANG | 0x0100_0000
+    var first = RawSignal()
+    guard first.waitid(P_ALL.rawValue, 0, peek) == 0, first.info.pid != 0 else { return }
+    // The kernel shows the same one each time: only when it is none to be taken away, all are looked at.
+    while vanish, !own.contains(first.info.pid), !kept.contains(first.info.pid) {
+      reap(first.info.pid)
+      first = RawSignal()
+      guard first.waitid(P_ALL.rawValue, 0, peek) == 0, first.info.pid != 0 else { return }
+    }
+    for pid in childrenOfGuest(own: own) where !kept.contains(pid) {
+      var info = RawSignal()
+      guard info.waitid(P_PID.rawValue, pid, peek) == 0, info.info.pid == pid else { continue }
+      if vanish { reap(pid) } else { kept.insert(pid) }
+    }
+  }
+
   private mutating func forget(_ pid: Int32, _ options: Int32) {
     if options & 0x0100_0000 != 0 { return }
     var info = RawSignal()
     if info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | 0x0100_0000) == -ECHILD {
       told.remove(pid)
       known.remove(pid)
+      kept.remove(pid)
     }
   }
 
@@ -282,6 +333,11 @@ struct AnchorCalls {
       result.append(info)
     }
     return result
+  }
+
+  /// An ended child that nobody shall be told of goes away, unless it ended too early for that.
+  mutating func reapVanishing(_ pid: Int32) {
+    if !kept.contains(pid) { reap(pid) }
   }
 
   /// Takes an ended child away without telling anybody.

@@ -1,6 +1,20 @@
 import CMFRABI
 import Glibc
 
+/// A signal that is posted while the guest computes is taken at its next call, if it comes to one soon.
+struct Insistence {
+  /// Where the leader stood when the signal was posted.
+  let sequence: UInt64
+  var pause: UInt64 = 2_000_000
+  var next: UInt64
+
+  init(_ buffer: SyncBuffer) {
+    let leader = UInt32(truncatingIfNeeded: buffer.load(mfr_header_grant(buffer.base)) & 0xff) % SyncBuffer.replicaCount
+    sequence = buffer.load(mfr_replica_seq(buffer.base, leader))
+    next = mfr_host_now_ns() &+ pause
+  }
+}
+
 /// Signals from outside, on their way to the guest.
 extension Anchor {
   private func bit(_ signal: Int32) -> UInt64 { 1 << UInt64(max(1, min(signal, 64)) - 1) }
@@ -40,26 +54,52 @@ extension Anchor {
 
   /// Puts a signal into the buffer, and makes the leader look.
   private func post(_ signal: RawSignal, _ state: inout State) {
-    let number = signal.number
-    let pending = mfr_header_sig_pending(buffer.base)
-    if buffer.load(pending) & bit(number) != 0 {
-      // Only real-time signals queue; another one of a standard signal is the same one.
-      if number >= 32, state.queued.count < 4096 { state.queued.append(signal) }
-      kick()
-      return
+    let posted = signal.bytes.withUnsafeBytes { raw in
+      raw.baseAddress.map { mfr_signal_post(buffer.base, UInt32(signal.number), $0, 0) } ?? 0
     }
-    signal.bytes.withUnsafeBytes { raw in
-      if let start = raw.baseAddress { mfr_signal_post(buffer.base, UInt32(number), start) }
-    }
+    // No room: it waits here, and those that come after it in the kernel's queue.
+    if posted < 0 { state.held = signal }
     kick()
+    state.insistence = Insistence(buffer)
+    buffer.wakeAnchor()
   }
 
-  /// Posts the real-time signals that had to wait, as far as there is room now, in their order.
-  func flushQueue(_ state: inout State) {
-    guard !state.queued.isEmpty else { return }
-    let waiting = state.queued
-    state.queued = []
-    for signal in waiting { post(signal, &state) }
+  /// Posts the signal that had to wait, if there is room now.
+  func postHeld(_ state: inout State) {
+    guard let signal = state.held else { return }
+    state.held = nil
+    forward(signal, &state)
+  }
+
+  /// Kicks replicas that compute, so that they take a signal without coming to a call. Returns when to do so
+  /// again, in nanoseconds from now; nil when all is delivered or will be at the next call.
+  func insist(_ state: inout State) -> Int64? {
+    guard var insistence = state.insistence else { return nil }
+    state.insistence = nil
+    guard buffer.load(mfr_header_mode(buffer.base)) == MFR_MODE_LANE.rawValue else { return nil }
+    let now = mfr_host_now_ns()
+    if now < insistence.next {
+      state.insistence = insistence
+      return Int64(insistence.next &- now)
+    }
+    let leader = UInt32(truncatingIfNeeded: buffer.load(mfr_header_grant(buffer.base)) & 0xff) % SyncBuffer.replicaCount
+    let at = buffer.load(mfr_replica_seq(buffer.base, leader))
+    // Two calls later it is still pending: it is blocked, and unblocking it is a call.
+    let waits = at &- insistence.sequence < 2 && (1...64).contains { mfr_host_signal_waits(buffer.base, $0) != 0 }
+    let point = buffer.load(mfr_header_signal_point(buffer.base))
+    var computing: [UInt32] = waits ? [leader] : []
+    for index in 0..<SyncBuffer.replicaCount where index != leader && buffer.load(mfr_header_live(buffer.base)) & (1 << index) != 0 {
+      if point != 0, point > buffer.load(mfr_replica_seq(buffer.base, index)) { computing.append(index) }
+    }
+    if computing.isEmpty { return nil }
+    for index in computing where buffer.load(mfr_replica_phase(buffer.base, index)) == MFR_PHASE_GUEST.rawValue {
+      let pid = buffer.load(mfr_replica_pid(buffer.base, index))
+      if isReplica(pid) { _ = mfr_host_tgkill(pid, pid, MFR_KICK_SIGNAL) }
+    }
+    insistence.pause = min(insistence.pause &* 2, 500_000_000)
+    insistence.next = now &+ insistence.pause
+    state.insistence = insistence
+    return Int64(insistence.pause)
   }
 
   /// Gets the leader out of a blocking call, or out of its place in the queue for a slot.

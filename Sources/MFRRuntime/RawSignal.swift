@@ -5,6 +5,15 @@ import Glibc
 struct RawSignal {
   var bytes = [UInt8](repeating: 0, count: 128)
 
+  init() {}
+  /// A signal with no sender, as the kernel's timers send it (SI_KERNEL).
+  init(fromKernel number: Int32) {
+    bytes.withUnsafeMutableBytes { raw in
+      raw.storeBytes(of: number, toByteOffset: 0, as: Int32.self)
+      raw.storeBytes(of: 0x80, toByteOffset: 8, as: Int32.self)
+    }
+  }
+
   /// Number, code, sender or child, and exit status.
   var info: mfr_host_siginfo {
     bytes.withUnsafeBytes { raw in

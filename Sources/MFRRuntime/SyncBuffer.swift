@@ -47,6 +47,12 @@ public struct SyncBuffer: @unchecked Sendable {
     mfr_store_relaxed64(field, mfr_load_relaxed64(field) &+ value)
   }
 
+  /// Pid of the replica that may lead, 0 if there is none. A broken guest may have written anything here.
+  var leaderPid: Int32 {
+    let leader = UInt32(truncatingIfNeeded: load(mfr_header_grant(base)) & 0xff)
+    return load(mfr_replica_pid(base, leader % Self.replicaCount))
+  }
+
   // MARK: texts
 
   /// The NUL-terminated text in a field of `capacity` bytes; at most that many are read.

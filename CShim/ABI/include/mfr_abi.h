@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define MFR_ABI_MAGIC 0x3152464d46524d31ull
-#define MFR_ABI_VERSION 1u
+#define MFR_ABI_VERSION 2u
 
 #define MFR_MAX_REPLICAS 16u          // one leader and up to 15 duplicates
 #define MFR_SLOTS 8192u               // slots in the ring, a power of two
@@ -27,6 +27,9 @@
 #define MFR_RANGES 512u               // address ranges handed to a joiner at a time
 #define MFR_MAX_CHILDREN 1024u        // children of the guest that the anchor can tell from its own
 #define MFR_NSIG 65u                  // signals 1..64
+#define MFR_FIRST_QUEUED 32u          // signals from here on queue; of the others one can be pending
+#define MFR_PENDING 544u              // entries: one for each that does not queue, 512 for the rest
+#define MFR_PAST_PIDS 256u            // pids of replicas that are gone
 #define MFR_NO_REPLICA 0xffu
 // The signal that makes a replica look up: never blocked, no effect of its own. Not SIGSYS: a standard signal is
 // pending once only, and a trapped call whose SIGSYS is merged into a kick would be lost. 33 is glibc's own
@@ -185,6 +188,16 @@ struct mfr_rpc {
   uint8_t data[1024]; // in and out bytes of the call: status at 0, rusage at 16, siginfo at 256 …
 };
 
+// ---- pending signals -----------------------------------------------------------------------------
+// One entry per pending signal. Its word says all that must not be half written:
+// [63:32] ticket (the order of posting)  [9] posted by a replica  [8:2] number  [1:0] state.
+enum mfr_pending_state { MFR_PENDING_FREE = 0, MFR_PENDING_FILLING = 1, MFR_PENDING_READY = 2 };
+struct mfr_pending {
+  uint64_t word;     // poster: FREE -> FILLING -> READY; who has taken it: READY -> FREE
+  uint64_t origin;   // sequence + 1 of the call that posted it, 0: the anchor
+  uint8_t info[112]; // siginfo
+};
+
 // ---- header ------------------------------------------------------------------------------------
 enum mfr_sync { MFR_SYNC_EAGER = 0, MFR_SYNC_IDLE = 1 };
 
@@ -217,7 +230,7 @@ struct mfr_header {
   uint64_t pad0[2];
   // Line 1: the rules. Written by the coordinator, read by replicas at each call.
   uint64_t grant;       // epoch << 8 | replica that may claim
-  uint64_t sig_pending; // anchor ors bit signo-1; leader clears after publishing
+  uint64_t sig_pending; // poster ors bit signo-1; leader clears it when no entry is left (a hint)
   uint32_t live;        // bit i: replica i counts (donor sets it at clone, coordinator clears it)
   uint32_t sync;        // enum mfr_sync
   uint32_t spin;        // iterations a follower spins before it parks
@@ -226,7 +239,9 @@ struct mfr_header {
   uint32_t kick;        // bit 0: leader must look at requests (wakes it out of blocking calls)
   uint32_t vote;        // 1: output waits for a majority (later)
   uint32_t stalled;     // futex: 1 while the leader sleeps because followers have left it no room
-  uint32_t pad1[4];
+  uint64_t signal_point; // leader: 1 + sequence of a slot that is no call: it takes a signal while the
+                         // guest computes (mfr_call_restart_syscall)
+  uint32_t pad1[2];
   // Line 2: written by followers when they park, cleared by whoever wakes them.
   uint32_t parked; // bit i: replica i is parked
   uint32_t pad_parked[15];
@@ -243,7 +258,7 @@ struct mfr_header {
   uint32_t exec_count;
   uint32_t attached;           // number of shim attachments (start and each exec), futex
   uint32_t level;              // wanted level now; coordinator writes
-  uint64_t pad2[2];
+  uint64_t pad3[2];
   // Exit: written by the replica that ends the guest, inside its claimed slot.
   uint32_t exit_kind; // enum mfr_exit_kind; release: exit_value is there
   int32_t exit_value;
@@ -253,7 +268,7 @@ struct mfr_header {
   uint64_t sig_caught;  // bit: guest has a handler
   uint64_t sig_blocked; // virtual mask of the main thread (also carries it over execve)
   int32_t exec_pid;     // replica that is in execve
-  uint32_t sig_nocldwait;
+  uint32_t sig_child_flags; // of SIGCHLD: SA_NOCLDSTOP (1) and SA_NOCLDWAIT (2)
   // Counters, written by the coordinator.
   uint64_t failovers, respawns, divergences, bids, faults, collapses;
   uint64_t grant_seq; // sequence at which the grant last moved
@@ -265,12 +280,15 @@ struct mfr_header {
   uint64_t fd_open[MFR_MAX_FDS / 64];     // leader: descriptors that published calls have opened
   uint64_t fd_nonblock[MFR_MAX_FDS / 64]; // leader: descriptors that are O_NONBLOCK
   uint64_t fd_asked[MFR_MAX_FDS / 64];    // leader: descriptors for which fd_nonblock has been asked
-  uint8_t siginfo[MFR_NSIG][128];         // anchor: siginfo of the pending signal
   // Children that the guest has made and not yet waited for: pids, 0 = free. The kernel cannot be asked
   // (they are children of the anchor, as the replicas are). Added by the leader before it publishes the fork,
   // or by the coordinator that settles it; taken out by the anchor when it reaps.
   int32_t children[MFR_MAX_CHILDREN];
   uint32_t children_lost; // 1: there was no room once; /proc is searched
+  struct mfr_pending pending[MFR_PENDING]; // anchor and leader; [signo] or, from 32 on, any
+  uint32_t sig_ticket;                     // tickets given out
+  uint32_t past_count;                     // anchor: how many pids went into past_pids, a ring
+  int32_t past_pids[MFR_PAST_PIDS];        // anchor: replicas that are gone
 };
 
 // ---- the whole buffer ----------------------------------------------------------------------------
@@ -289,7 +307,9 @@ _Static_assert(offsetof(struct mfr_replica, park) == 64, "line 1 of a replica");
 _Static_assert(offsetof(struct mfr_replica, fault) == 128, "line 2 of a replica");
 _Static_assert(sizeof(struct mfr_replica) == 256, "a replica is four cache lines");
 _Static_assert(offsetof(struct mfr_header, grant) == 64, "line 1 of the header");
+_Static_assert(offsetof(struct mfr_header, parked) == 128, "line 2 of the header");
 _Static_assert(offsetof(struct mfr_header, coordinator_wake) == 192, "line 3 of the header");
+_Static_assert(sizeof(struct mfr_pending) == 128, "a pending signal is two cache lines");
 
 static inline struct mfr_header *mfr_header_of(void *base) { return (struct mfr_header *)base; }
 static inline struct mfr_replica *mfr_replica_at(void *base, uint32_t index) {
@@ -326,24 +346,87 @@ static inline uint64_t mfr_or_acqrel64(uint64_t *p, uint64_t v) { return __atomi
 static inline uint64_t mfr_and_acqrel64(uint64_t *p, uint64_t v) { return __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL); }
 static inline uint32_t mfr_add_acqrel32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
 
-// ---- pending signals --------------------------------------------------------------------------------
-// siginfo[n]: 112 bytes of siginfo, then at 120 how often it was posted and at 124 the count of the last
-// posting that was taken. The counts make taking idempotent: a leader that dies between publishing a slot with a
-// signal and clearing the bit does not cause a second delivery.
-static inline uint32_t *mfr_signal_posts(struct mfr_header *h, uint32_t signo) {
-  return (uint32_t *)(h->siginfo[signo % MFR_NSIG] + 120);
+// ---- posting and taking a signal -----------------------------------------------------------------
+#define MFR_PENDING_REPLICA 0x200ull
+static inline uint32_t mfr_pending_state_of(uint64_t word) { return word & 3; }
+static inline uint32_t mfr_pending_signo(uint64_t word) { return word >> 2 & 0x7f; }
+static inline uint32_t mfr_pending_ticket(uint64_t word) { return (uint32_t)(word >> 32); }
+static inline void mfr_pending_span(uint32_t signo, uint32_t *first, uint32_t *end) {
+  *first = signo < MFR_FIRST_QUEUED ? signo : MFR_FIRST_QUEUED;
+  *end = signo < MFR_FIRST_QUEUED ? signo + 1 : MFR_PENDING;
 }
-static inline uint32_t *mfr_signal_takes(struct mfr_header *h, uint32_t signo) {
-  return (uint32_t *)(h->siginfo[signo % MFR_NSIG] + 124);
-}
-// Poster: anchor, or the leader for a signal that the guest sends itself.
-static inline void mfr_signal_post(void *base, uint32_t signo, const void *siginfo) {
+
+// The pending entry of a number that is to be taken first; NULL when there is none.
+static inline struct mfr_pending *mfr_signal_next(void *base, uint32_t signo, uint64_t *word) {
   struct mfr_header *h = mfr_header_of(base);
-  uint8_t *to = h->siginfo[signo % MFR_NSIG];
+  struct mfr_pending *found = NULL;
+  uint32_t first, end;
+  mfr_pending_span(signo, &first, &end);
+  for (uint32_t i = first; i < end; i++) {
+    uint64_t w = mfr_load_acquire64(&h->pending[i].word); // pairs with the release in mfr_signal_post
+    if (mfr_pending_state_of(w) != MFR_PENDING_READY || mfr_pending_signo(w) != signo) continue;
+    if (found && (int32_t)(mfr_pending_ticket(w) - mfr_pending_ticket(*word)) > 0) continue;
+    found = &h->pending[i];
+    *word = w;
+  }
+  return found;
+}
+
+// Poster: the anchor (origin 0), or a replica in its claimed slot (origin: sequence + 1). A replica's posting
+// is idempotent: who makes the call of a dead leader again takes over what that one has posted, or half posted.
+// 0, or -11 (EAGAIN) when all entries for real-time signals are in use.
+static inline int mfr_signal_post(void *base, uint32_t signo, const void *siginfo, uint64_t origin) {
+  struct mfr_header *h = mfr_header_of(base);
   const uint8_t *from = (const uint8_t *)siginfo;
-  for (uint32_t i = 0; i < 112; i++) to[i] = from[i];
-  mfr_add_acqrel32(mfr_signal_posts(h, signo), 1);
-  mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
+  uint64_t mine = origin ? MFR_PENDING_REPLICA : 0;
+  uint32_t first, end;
+  mfr_pending_span(signo, &first, &end);
+  for (uint32_t i = first; origin && signo >= MFR_FIRST_QUEUED && i < end; i++) {
+    uint64_t w = mfr_load_acquire64(&h->pending[i].word);
+    if (mfr_pending_state_of(w) == MFR_PENDING_READY && mfr_pending_signo(w) == signo && h->pending[i].origin == origin) {
+      mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
+      return 0;
+    }
+  }
+  uint64_t ticket = mfr_add_acqrel32(&h->sig_ticket, 1);
+  uint64_t word = ticket << 32 | mine | (uint64_t)signo << 2;
+  for (uint32_t i = first; i < end;) {
+    struct mfr_pending *p = &h->pending[i];
+    uint64_t w = mfr_load_acquire64(&p->word);
+    // Only one replica posts at a time: what another one has left half filled, it died over.
+    int open = mfr_pending_state_of(w) == MFR_PENDING_FREE ||
+               (mfr_pending_state_of(w) == MFR_PENDING_FILLING && mine && (w & MFR_PENDING_REPLICA));
+    if (!open) {
+      if (signo >= MFR_FIRST_QUEUED) {
+        i++;
+        continue;
+      }
+      mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
+      return 0; // pending already: the same signal
+    }
+    if (!mfr_cas_acqrel64(&p->word, w, word | MFR_PENDING_FILLING)) continue; // look at it again
+    p->origin = origin;
+    for (uint32_t k = 0; k < sizeof p->info; k++) p->info[k] = from[k];
+    mfr_store_release64(&p->word, word | MFR_PENDING_READY);
+    mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
+    return 0;
+  }
+  return -11;
+}
+
+// Leader and followers all say which posting they have passed; once is enough.
+static inline void mfr_signal_drop(void *base, uint32_t signo, uint32_t ticket) {
+  struct mfr_header *h = mfr_header_of(base);
+  uint32_t first, end;
+  mfr_pending_span(signo, &first, &end);
+  for (uint32_t i = first; i < end; i++) {
+    uint64_t w = mfr_load_acquire64(&h->pending[i].word);
+    if (mfr_pending_state_of(w) != MFR_PENDING_READY || mfr_pending_signo(w) != signo ||
+        mfr_pending_ticket(w) != ticket)
+      continue;
+    mfr_cas_acqrel64(&h->pending[i].word, w, 0);
+    return;
+  }
 }
 
 static inline void mfr_child_add(void *base, int32_t pid) {

@@ -48,6 +48,7 @@ MFR_HEADER_FIELD(uint32_t, start_level)
 MFR_HEADER_FIELD(uint64_t, started_ns)
 MFR_HEADER_FIELD(uint64_t, grant)
 MFR_HEADER_FIELD(uint64_t, sig_pending)
+MFR_HEADER_FIELD(uint64_t, signal_point)
 MFR_HEADER_FIELD(uint32_t, live)
 MFR_HEADER_FIELD(uint32_t, sync)
 MFR_HEADER_FIELD(uint32_t, spin)
@@ -75,7 +76,7 @@ MFR_HEADER_FIELD(uint64_t, sig_ignored)
 MFR_HEADER_FIELD(uint64_t, sig_caught)
 MFR_HEADER_FIELD(uint64_t, sig_blocked)
 MFR_HEADER_FIELD(int32_t, exec_pid)
-MFR_HEADER_FIELD(uint32_t, sig_nocldwait)
+MFR_HEADER_FIELD(uint32_t, sig_child_flags)
 MFR_HEADER_FIELD(uint64_t, failovers)
 MFR_HEADER_FIELD(uint64_t, respawns)
 MFR_HEADER_FIELD(uint64_t, divergences)
@@ -89,8 +90,17 @@ MFR_HEADER_FIELD(uint64_t, level_max)
 static inline char *_Nonnull mfr_header_reason(void *_Nonnull base) { return mfr_header_of(base)->reason; }
 static inline char *_Nonnull mfr_header_program(void *_Nonnull base) { return mfr_header_of(base)->program; }
 static inline char *_Nonnull mfr_header_name(void *_Nonnull base) { return mfr_header_of(base)->name; }
-static inline uint8_t *_Nonnull mfr_header_siginfo(void *_Nonnull base, uint32_t signo) {
-  return mfr_header_of(base)->siginfo[signo % MFR_NSIG];
+// Whether a signal waits for the guest: 1 or 0.
+static inline int mfr_host_signal_waits(void *_Nonnull base, uint32_t signo) {
+  uint64_t word = 0;
+  return mfr_signal_next(base, signo, &word) != NULL;
+}
+// Notes that the process of that pid was a replica of the set.
+static inline void mfr_host_note_past(void *_Nonnull base, int32_t pid) {
+  struct mfr_header *h = mfr_header_of(base);
+  uint32_t n = mfr_load_relaxed32(&h->past_count);
+  h->past_pids[n % MFR_PAST_PIDS] = pid;
+  mfr_store_release32(&h->past_count, n + 1);
 }
 
 #define MFR_REPLICA_FIELD(type, name)                                                      \
@@ -211,8 +221,11 @@ int mfr_host_accept(int fd);
 int mfr_host_no_core(void);
 int mfr_host_getitimer(int which, void *_Nonnull out32);
 int mfr_host_setitimer(int which, const void *_Nonnull in32, void *_Nonnull out32);
+// Processor time of a process: in user mode, or all of it; 0 when it is gone.
+uint64_t mfr_host_cpu_ns(int pid, int user_only);
 int mfr_host_pdeathsig(int signo);
 int mfr_host_get_pdeathsig(void);
+int mfr_host_subreaper(int on); // on < 0: tells
 int mfr_host_has_file_caps(const char *_Nonnull path);
 void mfr_host_thread_name(const char *_Nonnull name);
 // Replaces the command line shown by ps (argv area) and the thread name.

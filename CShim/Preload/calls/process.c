@@ -127,11 +127,28 @@ long mfr_call_setsid(struct mfr_call *c) {
   return r;
 }
 
+// The anchor sets or tells it. Registers of arguments that a command does not have hold garbage.
+static long prctl_ask(struct mfr_call *c, int tells) {
+  u8 out[16];
+  struct rpc_ctx x = {0, tells ? out : NULL, tells ? sizeof out : 0};
+  struct mfr_row row = mfr_rows[__NR_prctl];
+  row.arity = 2;
+  long r = mfr_lane_call_as(c, &row, &rpc_shape, &x);
+  if (!tells || r != 0) return r;
+  if (MFR_TRY()) {
+    memcpy((void *)c->a[1], out, 4);
+    MFR_TRY_END();
+  } else r = -MFR_EFAULT;
+  return r;
+}
 long mfr_call_prctl(struct mfr_call *c) {
   switch ((u32)c->a[0]) {
-  case 1:  // PR_SET_PDEATHSIG
-  case 36: // PR_SET_CHILD_SUBREAPER
-    return ask_anchor(c);
+  case 1:  // PR_SET_PDEATHSIG: the real one is ours
+  case 36: // PR_SET_CHILD_SUBREAPER: orphans come to the anchor
+    return prctl_ask(c, 0);
+  case 2:  // PR_GET_PDEATHSIG
+  case 37: // PR_GET_CHILD_SUBREAPER
+    return prctl_ask(c, 1);
   case 59: // PR_SET_SYSCALL_USER_DISPATCH: it is ours
     return -MFR_EINVAL;
   case 22: // PR_SET_SECCOMP
@@ -216,22 +233,23 @@ void mfr_collapse(const char *reason, int permanent) {
   row.commit = REPEAT;
   row.flags = 0;
   struct collapse_ctx x = {reason, permanent};
+  mfr_self.may_rerun = 0;
   mfr_lane_call_as(&c, &row, &collapse_shape, &x);
 }
 
 void mfr_go_native(const char *reason, struct mfr_frame *frame) {
   mfr_collapse(reason, 1);
+  mfr_timers_to_kernel();
   mfr_self.mode = MFR_NATIVE;
   if (mfr_self.tid_field) *mfr_self.tid_field = mfr_self.rpid;
   mfr_store_release32(&mfr_self.h->mode, MFR_MODE_NATIVE);
-  // What was pending for the set goes to the process now.
-  u64 pending = mfr_load_acquire64(&mfr_self.h->sig_pending);
   mfr_devirtualize(frame);
-  while (pending) {
-    u32 signo = (u32)__builtin_ctzll(pending) + 1;
-    pending &= pending - 1;
-    mfr_and_acqrel64(&mfr_self.h->sig_pending, ~SIG_BIT(signo));
-    SYS2(kill, mfr_self.rpid, signo);
+  // What was pending for the set goes to the process now.
+  struct mfr_siginfo info;
+  u32 ticket, signo;
+  while ((signo = mfr_take_from(mfr_pending(~0ull), &info, &ticket))) {
+    mfr_signal_taken(signo, ticket);
+    SYS3(rt_sigqueueinfo, mfr_self.rpid, signo, &info);
   }
   mfr_wake_coordinator();
 }

@@ -20,6 +20,21 @@ static long zero_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *
 }
 static const struct mfr_shape mark = {no_prepare, zero_produce, no_used, no_consume, NULL};
 
+// A slot that only takes a signal (see dispatch.c). An argument of 1: the leader was not at a call; the others
+// may be anywhere between the same two. The anchor, too, kicks those that still stand there.
+long mfr_call_restart_syscall(struct mfr_call *c) {
+  u64 seq = mfr_self.seq;
+  mfr_lane_call(c, &mark, NULL);
+  if (c->a[0] == 1 && c->signo && mfr_self.seq == seq + 1 &&
+      (mfr_load_acquire64(&mfr_self.h->grant) & 0xff) == mfr_self.index) {
+    for (u32 live = mfr_load_acquire32(&mfr_self.h->live) & ~(1u << mfr_self.index); live; live &= live - 1) {
+      i32 pid = mfr_replica_at(mfr_self.base, (u32)__builtin_ctz(live))->pid;
+      if (pid > 0) SYS3(tgkill, pid, pid, MFR_KICK_SIGNAL);
+    }
+  }
+  return -MFR_EINTR; // what the kernel answers to a call that was never interrupted
+}
+
 // ---- rt_sigaction ----------------------------------------------------------------------------------------
 struct action_ctx {
   struct mfr_sigaction new;
@@ -30,13 +45,23 @@ static u64 action_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
   return 0;
 }
 static long action_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
-  (void)t, (void)data;
+  (void)data;
   const struct action_ctx *x = ctx;
   struct mfr_header *h = mfr_self.h;
   u64 bit = SIG_BIT((u32)c->a[0]), handler = x->new.handler;
+  if ((u32)c->a[0] == MFR_SIGCHLD) {
+    // Whether children vanish is decided when they end: those that have ended so far, by the old rule.
+    int was = (h->sig_ignored & bit) || (h->sig_child_flags & MFR_SA_NOCLDWAIT);
+    int now = handler == 1 || (x->new.flags & MFR_SA_NOCLDWAIT);
+    static const long none[6];
+    int joiner;
+    if (was != now) mfr_rpc(t, __NR_rt_sigaction, none, 0, &joiner);
+    h->sig_child_flags = (u32)x->new.flags & (MFR_SA_NOCLDSTOP | MFR_SA_NOCLDWAIT);
+  }
   h->sig_ignored = handler == 1 ? h->sig_ignored | bit : h->sig_ignored & ~bit;
   h->sig_caught = handler > 1 ? h->sig_caught | bit : h->sig_caught & ~bit;
-  if ((u32)c->a[0] == MFR_SIGCHLD) h->sig_nocldwait = (x->new.flags & MFR_SA_NOCLDWAIT) != 0;
+  // What is ignored from now on is forgotten, even when it is blocked.
+  if (handler == 1 || (handler == 0 && mfr_is_default_ignored((u32)c->a[0]))) mfr_signal_discard((u32)c->a[0]);
   return 0;
 }
 static const struct mfr_shape action_shape = {action_prepare, action_produce, no_used, no_consume, NULL};
@@ -58,6 +83,11 @@ long mfr_call_rt_sigaction(struct mfr_call *c) {
     mfr_self.action[signo] = x.new;
     mfr_action_changed(signo);
     mfr_lane_call(c, &action_shape, &x);
+    if (mfr_self.rerun) {
+      mfr_self.action[signo] = was;
+      mfr_action_changed(signo);
+      return -MFR_EINTR;
+    }
   }
   if (old) {
     if (MFR_TRY()) {
@@ -93,6 +123,7 @@ long mfr_call_rt_sigprocmask(struct mfr_call *c) {
   }
   // Whoever unblocks something may get a signal now: that must happen at one place in the lane.
   if (was & ~mfr_self.vmask) mfr_lane_call(c, &mark, NULL);
+  if (mfr_self.rerun) mfr_self.vmask = was;
   return 0;
 }
 
@@ -111,8 +142,7 @@ static u32 eight_used(struct mfr_call *c, void *ctx, const u8 *data, long result
 static long pending_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
   (void)c, (void)t;
   struct pending_ctx *x = ctx;
-  (void)mfr_deliverable();
-  x->set = mfr_load_acquire64(&mfr_self.h->sig_pending) & mfr_self.vmask;
+  x->set = mfr_pending(mfr_self.vmask);
   if (data) __builtin_memcpy(data, &x->set, 8);
   return 0;
 }
@@ -174,13 +204,12 @@ static long wait_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *
   (void)c;
   struct wait_ctx *x = ctx;
   for (;;) {
-    u32 post;
-    u64 ready = mfr_load_acquire64(&mfr_self.h->sig_pending) & x->set;
-    u32 signo = mfr_take_from(ready, &x->info, &post);
+    u32 ticket;
+    u32 signo = mfr_take_from(mfr_pending(x->set), &x->info, &ticket);
     if (signo) {
-      x->info.pad = (i32)post;
+      x->info.pad = (i32)ticket;
       if (data) memcpy(data, &x->info, sizeof x->info);
-      else mfr_signal_taken(signo, post);
+      else mfr_signal_taken(signo, ticket);
       return signo;
     }
     u64 now = mfr_now();
@@ -242,8 +271,9 @@ struct raise_ctx {
 static long raise_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
   (void)c, (void)t, (void)data;
   struct raise_ctx *x = ctx;
-  if (x->signo) mfr_raise_self_in_lane(x->signo, &x->info);
-  return 0;
+  // Only sigqueue is told that the queue is full: kill loses what it cannot keep.
+  long r = x->signo ? mfr_raise_self_in_lane(x->signo, &x->info) : 0;
+  return x->info.code == 0 || x->info.code == -6 ? 0 : r;
 }
 static const struct mfr_shape raise_shape = {no_prepare, raise_produce, no_used, no_consume, NULL};
 
@@ -359,12 +389,8 @@ long mfr_call_alarm(struct mfr_call *c) {
   memset(&x, 0, sizeof x);
   return mfr_lane_call(c, &timer_shape, &x);
 }
-static int real_time_timer(struct mfr_call *c) { return (u32)c->a[0] == 0; }
 long mfr_call_setitimer(struct mfr_call *c) {
-  if (!real_time_timer(c)) { // processor time of this process: only one replica can have it
-    mfr_go_native("uses a processor-time interval timer", c->frame);
-    return mfr_gate(c->nr, c->a[0], c->a[1], c->a[2], 0, 0, 0);
-  }
+  if ((u32)c->a[0] > 2) return -MFR_EINVAL;
   struct timer_ctx x;
   memset(&x, 0, sizeof x);
   if (c->a[1]) {
@@ -383,7 +409,7 @@ long mfr_call_setitimer(struct mfr_call *c) {
   return r;
 }
 long mfr_call_getitimer(struct mfr_call *c) {
-  if (!real_time_timer(c)) return mfr_shared(c);
+  if ((u32)c->a[0] > 2) return -MFR_EINVAL;
   struct timer_ctx x;
   memset(&x, 0, sizeof x);
   long r = mfr_lane_call(c, &timer_shape, &x);
@@ -394,4 +420,20 @@ long mfr_call_getitimer(struct mfr_call *c) {
     } else r = -MFR_EFAULT;
   }
   return r;
+}
+
+// Leaving the lane, alone: from now on the timers are the kernel's business.
+void mfr_timers_to_kernel(void) {
+  for (long which = 0; which < 3; which++) {
+    struct timer_ctx x;
+    struct mfr_call c;
+    memset(&x, 0, sizeof x);
+    memset(&c, 0, sizeof c);
+    c.nr = __NR_setitimer;
+    c.a[0] = which;
+    if (mfr_lane_call(&c, &timer_shape, &x) != 0) continue;
+    u64 old[4];
+    memcpy(old, x.out + 32, sizeof old);
+    if (old[2] | old[3]) SYS3(setitimer, which, old, 0);
+  }
 }

@@ -45,6 +45,7 @@ long mfr_call_clock_gettime(struct mfr_call *c) {
     return give(c, &ts, r);
   }
   default: {
+    if (unlikely(mfr_pass_point(&t, c))) return -MFR_EINTR; // made anew
     mfr_lane_check(&t, __NR_clock_gettime);
     long r = t.slot->result;
     __builtin_memcpy(&ts, t.slot->inline_data, sizeof ts);
