@@ -55,6 +55,8 @@ int mfr_clone_replica(u32 index) {
   r->range_count = 0;
   r->cloned_ns = mfr_now();
   mfr_store_release64(&r->seq, mfr_self.seq);
+  // Start-up clones unasked: the coordinator must know that there may be one more before it calls us alone.
+  mfr_cas_acqrel32(&r->state, MFR_REPLICA_FREE, MFR_REPLICA_RESERVED);
   // From here on the leader may not lap it; undone when the clone fails.
   mfr_or_acqrel32(&mfr_self.h->live, 1u << index);
   mfr_fence_seqcst();

@@ -86,7 +86,12 @@ extension ReplicaSet {
     if growth.order == nil, let place = view.replicas.first(where: { $0.state == .reserved && $0.pid.rawValue == 0 }) {
       let donor = view.replicas.first { $0.cloneRequested && $0.takesPart }
       guard let donor else {
-        actions.append(.abandonClone(place.index, donor: nil))
+        // Start-up clones without being asked: a donor that is at it has set the place's bit.
+        if place.live, let seen = born[Life(place)], now.since(seen) < .seconds(1) {
+          lookAgain(in: .milliseconds(20))
+        } else {
+          actions.append(.abandonClone(place.index, donor: nil))
+        }
         return
       }
       growth.order = Growth.Order(
@@ -107,6 +112,10 @@ extension ReplicaSet {
           actions.append(.nudge(order.donor))
         }
         lookAgain(in: order.nudge)
+        return
+      }
+      if donor.requestResult >= 0, place.live || now.since(order.nudged) < .milliseconds(100) {
+        lookAgain(in: .milliseconds(1))  // at it: a large process takes long to clone
         return
       }
       if donor.requestResult < 0 {

@@ -203,14 +203,17 @@ public struct ReplicaSet: Sendable {
   }
 
   private mutating func dismiss(_ replicas: [ReplicaView], _ cause: Event.Cause, _ view: inout SetView) {
-    for replica in replicas where replica.state != .dead {
-      if replica.state == .reserved, replica.pid.rawValue == 0 {
+    let unborn = replicas.filter { $0.state == .reserved && $0.pid.rawValue == 0 }
+    for replica in replicas where replica.state != .dead && !unborn.contains(where: { $0.index == replica.index }) {
+      kill(replica, cause, leaving: true, &view)
+    }
+    // One of those that go may be making it right now; only when all of them are gone nobody does.
+    if unborn.count == replicas.count {
+      for replica in unborn {
         actions.append(.abandonClone(replica.index, donor: growth.donor))
-        growth.forget()
         view.change(replica.index) { $0.state = .free }
-      } else {
-        kill(replica, cause, leaving: true, &view)
       }
+      growth.forget()
     }
     lookAgain(in: .milliseconds(1))
   }

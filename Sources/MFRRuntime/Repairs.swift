@@ -28,6 +28,7 @@ struct Repairs {
     case .abandonClone(let index, let donor):
       if let donor { _ = mfr_and_acqrel32(mfr_replica_request(base, donor.rawValue), ~MFR_REQ_CLONE) }
       if buffer.load(mfr_replica_pid(base, index.rawValue)) == 0 {
+        _ = mfr_and_acqrel32(mfr_header_live(base), ~(1 << index.rawValue))
         change(index.rawValue, from: MFR_REPLICA_RESERVED, to: MFR_REPLICA_FREE)
       }
     case .nudge(let index): Self.nudge(buffer, index.rawValue)
