@@ -277,6 +277,11 @@ static void leave_try(struct mfr_frame *f) {
   f->rax = 1;
 }
 
+static long lend_alt(struct mfr_call *c) {
+  (void)c;
+  return SYS2(sigaltstack, &mfr_self.valt, NULL);
+}
+
 static void on_fault(int sig, struct mfr_siginfo *info, struct mfr_frame *f) {
   u32 signo = (u32)sig;
   if (mfr_self.try_active && signo == MFR_SIGSEGV && info->code > 0) {
@@ -295,9 +300,11 @@ static void on_fault(int sig, struct mfr_siginfo *info, struct mfr_frame *f) {
   if (act.flags & MFR_SA_RESETHAND) mfr_self.action[signo].handler = 0;
   install_real(signo, act);
   mfr_self.faults_lent |= 1u << signo;
-  if ((act.flags & MFR_SA_ONSTACK) && usable_alt()) {
-    f->stack = mfr_self.valt; // sigreturn makes it the alternate stack
-    mfr_self.alt_is_guest = 1;
+  int on_own = f->rsp > (u64)mfr_own_stack && f->rsp <= (u64)mfr_own_stack_top;
+  if ((act.flags & MFR_SA_ONSTACK) && usable_alt() && !on_own) {
+    // The kernel lets nobody change the alternate stack who is on it, not even by sigreturn (Linux 6.12).
+    if (mfr_on_own_stack(lend_alt, NULL) == 0) mfr_self.alt_is_guest = 1;
+    f->stack = mfr_self.valt;
   }
   if (info->code <= 0) SYS4(rt_tgsigqueueinfo, mfr_self.rpid, mfr_self.rpid, signo, info);
 }

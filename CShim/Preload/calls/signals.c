@@ -329,7 +329,7 @@ long mfr_call_rt_tgsigqueueinfo(struct mfr_call *c) {
 long mfr_call_sigaltstack(struct mfr_call *c) {
   const struct mfr_stack *new = (const void *)c->a[0];
   struct mfr_stack *old = (void *)c->a[1], was = mfr_self.valt, now = was;
-  u64 sp = c->frame ? c->frame->rsp : (u64)__builtin_frame_address(0);
+  u64 sp = c->frame ? c->frame->rsp : (u64)c; // the call itself lies on the guest's stack
   int on = was.size && !(was.flags & 2) && sp - was.sp < was.size;
   if (!was.size) was.flags = 2;
   if (on) was.flags |= 1;
