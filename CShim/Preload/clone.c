@@ -46,6 +46,7 @@ int mfr_clone_replica(u32 index) {
   r->begun = 0;
   r->in_sum = r->out_sum = 0;
   r->calls = 0;
+  r->faults = me->faults;
   r->phase = MFR_PHASE_GUEST;
   r->bid = 0;
   r->park = 0;

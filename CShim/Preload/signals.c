@@ -245,7 +245,10 @@ static void on_sigsys(int signo, struct mfr_siginfo *info, struct mfr_frame *f) 
 static int fault_is_own(u32 signo, const struct mfr_siginfo *info, const struct mfr_frame *f) {
   struct mfr_header *h = mfr_self.h;
   struct mfr_replica *me = mfr_self.me;
-  if (mfr_load_acquire32(&h->live) == 1u << mfr_self.index) return 1;
+  if (mfr_load_acquire32(&h->live) == 1u << mfr_self.index) {
+    me->faults++;
+    return 1;
+  }
   u32 before = mfr_load_relaxed32(&me->state);
   me->fault.signo = signo;
   me->fault.code = info->code;
@@ -253,12 +256,14 @@ static int fault_is_own(u32 signo, const struct mfr_siginfo *info, const struct 
   me->fault.ip = f->rip;
   me->fault.seq = mfr_self.seq;
   me->fault.when_ns = mfr_now();
+  me->fault.number = me->faults;
   mfr_store_relaxed32(&me->verdict, MFR_VERDICT_NONE);
   mfr_store_release32(&me->state, MFR_REPLICA_FAULTED);
   mfr_wake_coordinator();
   while (mfr_load_acquire32(&me->verdict) == MFR_VERDICT_NONE)
     mfr_futex_wait(&me->verdict, MFR_VERDICT_NONE, NULL);
   if (mfr_load_relaxed32(&me->verdict) == MFR_VERDICT_DIE) SYS2(kill, mfr_self.rpid, MFR_SIGKILL);
+  me->faults++; // before the state: whoever sees us go on sees that we have had this fault
   mfr_store_release32(&me->state, before);
   return 1;
 }

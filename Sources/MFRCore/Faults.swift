@@ -46,7 +46,11 @@ extension ReplicaSet {
     var same = 1
     var different = 0
     for other in others {
-      if other.state == .faulted, let theirs = other.fault, theirs.sequence == fault.sequence {
+      if other.faults > fault.number {
+        same += 1  // has had it, and went on
+      } else if other.state == .faulted, let theirs = other.fault, theirs.sequence == fault.sequence,
+        theirs.number == fault.number
+      {
         if theirs.signal == fault.signal { same += 1 } else { different += 1 }
       } else if other.sequence > fault.sequence || other.sequence == fault.sequence && other.parked {
         return .die

@@ -12,11 +12,14 @@ public struct ReplicaView: Equatable, Sendable {
     public var code: Int32
     public var address: UInt64
     public var sequence: LaneSequence
-    public init(signal: Int32, code: Int32, address: UInt64, sequence: LaneSequence) {
+    /// How many faults the replica has gone on from before this one: between two calls there may be several.
+    public var number: UInt64
+    public init(signal: Int32, code: Int32, address: UInt64, sequence: LaneSequence, number: UInt64 = 0) {
       self.signal = signal
       self.code = code
       self.address = address
       self.sequence = sequence
+      self.number = number
     }
     /// The machine says that memory is broken (BUS_MCEERR_AR, BUS_MCEERR_AO).
     public var isHardware: Bool { signal == 7 && (code == 4 || code == 5) }
@@ -69,6 +72,8 @@ public struct ReplicaView: Equatable, Sendable {
   /// Result of the last request, 0 or -errno.
   public var requestResult: Int64 = 0
   public var fault: Fault?
+  /// How many faults it has gone on from, as they were the guest's own.
+  public var faults: UInt64 = 0
   public var divergence: Divergence?
   /// Set while it is dead and not settled.
   public var death: Death?

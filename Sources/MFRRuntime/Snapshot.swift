@@ -49,8 +49,9 @@ extension SyncBuffer {
     if copy.fault.signo != 0 {
       view.fault = ReplicaView.Fault(
         signal: Int32(truncatingIfNeeded: copy.fault.signo), code: copy.fault.code, address: copy.fault.address,
-        sequence: LaneSequence(copy.fault.seq))
+        sequence: LaneSequence(copy.fault.seq), number: copy.fault.number)
     }
+    view.faults = copy.faults
     if view.state == .diverged {
       view.divergence = ReplicaView.Divergence(
         sequence: LaneSequence(copy.diverged_seq), identity: copy.diverged_identity, output: copy.diverged_out_hash,

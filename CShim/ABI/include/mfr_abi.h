@@ -125,6 +125,7 @@ struct mfr_fault {
   uint64_t ip;
   uint64_t seq;
   uint64_t when_ns; // CLOCK_MONOTONIC
+  uint64_t number;  // how many faults it has gone on from before this one
 };
 
 struct mfr_replica {
@@ -153,7 +154,8 @@ struct mfr_replica {
   uint64_t cloned_ns;     // CLOCK_MONOTONIC, written by the donor
   // Line 2: faults and divergences, written by the replica.
   struct mfr_fault fault;
-  uint64_t pad1[3];
+  uint64_t faults; // how many it has gone on from: they were the guest's own
+  uint64_t pad1;
   // Line 3: what it had at the slot where it diverged.
   uint64_t diverged_seq;
   uint64_t diverged_identity;
