@@ -162,10 +162,12 @@ __attribute__((constructor)) static void mfr_start(int argc, char **argv, char *
   if (again) {
     // The others still wait for this execve to come back. The coordinator ends them, then says so.
     mfr_add_acqrel32(&h->attached, 1);
+    mfr_store_release32(&h->exec_arrived, 1);
     mfr_wake_coordinator();
     struct mfr_timespec look = {0, 5000000}; // a coordinator that is being replaced wakes nobody
     u32 *word = (u32 *)&h->exec_pid;
     for (u32 v; (v = mfr_load_acquire32(word)) != 0;) mfr_futex_wait(word, v, &look);
+    mfr_store_release32(&h->exec_arrived, 0);
     mfr_self.mode = MFR_ON_LANE;
     mfr_store_release32(&h->mode, MFR_MODE_LANE);
     return; // the coordinator makes the duplicates: it always does when some are missing

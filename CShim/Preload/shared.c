@@ -244,11 +244,11 @@ void mfr_slot_signal(struct mfr_turn *t, struct mfr_call *c) {
   memcpy(&c->info, mfr_data_at(mfr_self.base, slot->data_off) + slot->data_len - sizeof c->info, sizeof c->info);
 }
 
-// Follower at a call: the leader took a signal between this call and the one before. 1: that slot is passed, and
-// unless it is too late for that, the call is to be left and made anew after the signal (mfr_self.rerun).
 static int is_point(const struct mfr_turn *t) {
   return mfr_word_nr(mfr_load_relaxed64(&t->slot->word)) == __NR_restart_syscall;
 }
+// Follower at a call: the leader took a signal between this call and the one before. 1: that slot is passed, and
+// unless it is too late for that, the call is to be left and made anew after the signal (mfr_self.rerun).
 int mfr_pass_point(struct mfr_turn *t, struct mfr_call *c) {
   if (likely(!is_point(t)) || c->nr == __NR_restart_syscall) return 0;
   mfr_slot_signal(t, c);

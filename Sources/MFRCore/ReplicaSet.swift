@@ -27,7 +27,6 @@ public struct ReplicaSet: Sendable {
   var growth = Growth()
   /// A divergence in which the leader is wrong: what is to be done when it is dead.
   var heal: Heal?
-  var attached: UInt32?
   /// Divergences and faults that have been counted.
   var counted: [Life: LaneSequence] = [:]
 
@@ -168,14 +167,9 @@ public struct ReplicaSet: Sendable {
 
   /// One replica has become another program: the others, which still are the old one, go.
   private mutating func followExec(_ view: inout SetView) {
-    let before = attached ?? view.attached
-    guard view.execPid.rawValue != 0, view.attached != before else {
-      if view.execPid.rawValue == 0 { attached = view.attached }
-      return
-    }
+    guard view.execPid.rawValue != 0, view.execArrived else { return }
     let others = view.replicas.filter { $0.exists && $0.pid != view.execPid }
     if others.isEmpty {
-      attached = view.attached
       if let survivor = view.replicas.first(where: { $0.pid == view.execPid }), survivor.index != view.leader {
         move(to: survivor, &view)
       }

@@ -126,8 +126,8 @@ public struct SetView: Equatable, Sendable {
   public var mayNotGrow = false
   /// The replica that is in `execve`, 0 for none.
   public var execPid = ProcessID(0)
-  /// How often a shim has attached.
-  public var attached: UInt32 = 0
+  /// It is there as the new program, and waits until the others have gone.
+  public var execArrived = false
   /// The guest has ended as it wanted to: deaths are expected.
   public var ended = false
   /// The anchor ends the set; nothing is repaired any more.

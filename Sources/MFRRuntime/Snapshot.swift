@@ -14,7 +14,7 @@ extension SyncBuffer {
     view.collapseBy = ReplicaIndex(load(mfr_header_collapse_by(base)) % Self.replicaCount)
     view.mayNotGrow = load(mfr_header_no_grow(base)) != 0
     view.execPid = ProcessID(load(mfr_header_exec_pid(base)))
-    view.attached = load(mfr_header_attached(base))
+    view.execArrived = load(mfr_header_exec_arrived(base)) != 0
     view.ended = load(mfr_header_exit_kind(base)) != MFR_EXIT_NONE.rawValue
     view.ending = load(mfr_header_ending(base)) != 0
     view.reason = reason

@@ -8,7 +8,6 @@ struct Scenario {
 
   init(level: UInt32 = 2) {
     view.level = level
-    view.attached = 1
     for place in 0..<UInt32(16) {
       var replica = ReplicaView(index: ReplicaIndex(place))
       if place <= level {

@@ -213,7 +213,7 @@ struct VerdictTests {
     var scenario = Scenario()
     scenario.view.execPid = scenario[0].pid
     #expect(scenario.plan().isEmpty)
-    scenario.view.attached = 2
+    scenario.view.execArrived = true
     #expect(Set(scenario.plan().kills) == [ReplicaIndex(1), ReplicaIndex(2)])
     scenario.bury(1)
     scenario.bury(2)

@@ -512,7 +512,11 @@ static long exec_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *
   struct mfr_sigaction ign = {1, 0, 0, 0};
   for (u32 s = 1; s < MFR_NSIG; s++)
     if ((MFR_FAULTS & SIG_BIT(s)) && mfr_self.action[s].handler == 1) SYS4(rt_sigaction, s, &ign, NULL, 8);
+  // A kick must not find the new image before it has a handler for it.
+  u64 all = ~0ull, real = MFR_REAL_MASK;
+  SYS4(rt_sigprocmask, 2 /* SIG_SETMASK */, &all, NULL, 8);
   long r = SYS5(execveat, x->dirfd, x->path, x->argv, env, x->flags);
+  SYS4(rt_sigprocmask, 2, &real, NULL, 8);
   mfr_store_release32((u32 *)&h->exec_pid, 0);
   mfr_self.faults_lent |= 1u << MFR_SIGSEGV | 1u << MFR_SIGBUS | 1u << MFR_SIGFPE | 1u << MFR_SIGILL | 1u << MFR_SIGTRAP;
   SYS2(munmap, env, bytes);
