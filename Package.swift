@@ -27,7 +27,7 @@ let package = Package(
 
     .testTarget(name: "MFRCoreTests", dependencies: ["MFRCore", "MFRControl"]),
     .testTarget(name: "ShimContractTests", dependencies: ["CMFRABI", "MFRControl", "mfr-ctl"]),
-    .testTarget(name: "ReplicationTests", dependencies: ["MFRControl", "mfr-run", "mfr-ctl"]),
+    .testTarget(name: "ReplicationTests", dependencies: ["MFRControl", "MFRHarness", "mfr-run", "mfr-ctl"]),
 
     // The tools that load and break servers from outside, as a user would.
     .systemLibrary(name: "CLinux", path: "Tests/CLinux"),
