@@ -54,6 +54,7 @@ int mfr_clone_replica(u32 index) {
   r->verdict = MFR_VERDICT_NONE;
   r->unshared = 0;
   r->range_count = 0;
+  r->donor = mfr_self.index + 1;
   r->cloned_ns = mfr_now();
   mfr_store_release64(&r->seq, mfr_self.seq);
   // Start-up clones unasked: the coordinator must know that there may be one more before it calls us alone.
@@ -78,6 +79,24 @@ int mfr_clone_replica(u32 index) {
 // Only pages that are present get a frame of their own: populating whole mappings would fill every
 // thread's stack. mincore says which (for anonymous memory it looks at the page table). Time-bounded:
 // one step, then the lane has its turn again.
+//
+// A page that is broken in the donor is broken in its clone, too (fork inherits a poisoned entry): populating
+// it tells. Then both are of no use, unless nobody else is left who has the page.
+static void populate(u64 at, u64 pages) {
+  long r = SYS3(madvise, at, pages * MFR_PAGE, MADV_POPULATE_WRITE);
+  if (likely(r == 0)) return;
+  if (r == -MFR_EINVAL) { // before Linux 5.14: write each page with what it holds
+    for (u64 k = 0; k < pages && MFR_TRY(); k++) { // or the guest has made them read-only meanwhile
+      __atomic_fetch_add((u8 *)(at + k * MFR_PAGE), 0, __ATOMIC_RELAXED);
+      MFR_TRY_END();
+    }
+  } else if (pages > 1) {
+    for (u64 k = 0; k < pages; k++) populate(at + k * MFR_PAGE, 1);
+  } else if (r == -MFR_EHWPOISON) {
+    mfr_await_verdict(MFR_SIGBUS, BUS_MCEERR_AO, at, 0);
+  }
+}
+
 void mfr_unshare_step(void) {
   struct mfr_replica *me = mfr_self.me;
   const struct mfr_range *ranges = mfr_ranges_of(mfr_self.base, mfr_self.index);
@@ -86,7 +105,7 @@ void mfr_unshare_step(void) {
   u32 count = me->range_count < MFR_RANGES ? me->range_count : MFR_RANGES;
   while (mfr_self.range_at < count && budget && looks--) {
     const struct mfr_range *r = &ranges[mfr_self.range_at];
-    u64 at = mfr_self.range_addr ? mfr_self.range_addr : r->start, end = r->end;
+    u64 at = mfr_self.range_addr ? mfr_self.range_addr : r->start & ~(u64)MFR_RANGE_ALL, end = r->end;
     if (at >= end) {
       mfr_self.range_at++;
       mfr_self.range_addr = 0;
@@ -94,7 +113,9 @@ void mfr_unshare_step(void) {
     }
     u64 pages = (end - at) / MFR_PAGE;
     if (pages > LOOK_PAGES) pages = LOOK_PAGES;
-    long e = SYS3(mincore, at, pages * MFR_PAGE, present);
+    long e = 0;
+    if (r->start & MFR_RANGE_ALL) memset(present, 1, pages);
+    else e = SYS3(mincore, at, pages * MFR_PAGE, present);
     if (e == -MFR_ENOMEM && pages > 1) { // part of it is gone since: go page by page
       pages = 1;
       e = SYS3(mincore, at, MFR_PAGE, present);
@@ -111,11 +132,7 @@ void mfr_unshare_step(void) {
       }
       u64 n = 1;
       while (i + n < pages && (present[i + n] & 1) && n < budget) n++;
-      long p = SYS3(madvise, at + i * MFR_PAGE, n * MFR_PAGE, MADV_POPULATE_WRITE);
-      if (p == -MFR_EINVAL) { // before Linux 5.14: write each page with what it holds
-        for (u64 k = 0; k < n; k++)
-          __atomic_fetch_add((u8 *)(at + (i + k) * MFR_PAGE), 0, __ATOMIC_RELAXED);
-      }
+      populate(at + i * MFR_PAGE, n);
       budget -= (u32)n;
       i += n;
     }

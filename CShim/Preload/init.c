@@ -140,6 +140,9 @@ __attribute__((constructor)) static void mfr_start(int argc, char **argv, char *
   if (SYS0(getppid) != h->anchor_pid) SYS1(exit_group, 125);
   h->sig_caught = h->sig_ignored = 0;
   h->sig_child_flags = 0;
+  // A page that the hardware has found broken is news at once, not when it is touched.
+  mfr_self.mce_policy = again ? 2 /* DEFAULT */ : (i32)SYS5(prctl, 34 /* PR_MCE_KILL_GET */, 0, 0, 0, 0);
+  SYS5(prctl, 33 /* PR_MCE_KILL */, 1 /* SET */, 1 /* EARLY */, 0, 0);
   mfr_signals_init();
   if (again) mfr_self.vmask = h->sig_blocked;
   mfr_entries_init();

@@ -38,6 +38,8 @@ typedef int64_t i64;
 #define MFR_EINVAL 22
 #define MFR_ENOSYS 38
 #define MFR_ETIMEDOUT 110
+#define MFR_EHWPOISON 133
+#define BUS_MCEERR_AO 5
 #define MFR_EISCONN 106
 #define MFR_EALREADY 114
 
@@ -241,6 +243,7 @@ struct mfr_self {
   char shim_path[512];
   char buffer_path[64];
   u64 page_errors;
+  i32 mce_policy;    // PR_MCE_KILL that the program was started with
 };
 extern struct mfr_self mfr_self;
 
@@ -350,6 +353,8 @@ void mfr_timers_to_kernel(void);
 void mfr_child_sigsys(void); // a forked child that stays under dispatch keeps our SIGSYS handler
 long mfr_raise_self_in_lane(u32 signo, const struct mfr_siginfo *info);
 int mfr_is_default_ignored(u32 signo);
+// Parks until the coordinator has judged a fault of this replica: returns if it is to live with it, does not if it is to die.
+void mfr_await_verdict(u32 signo, i32 code, u64 address, u64 ip);
 
 // ---- process.c / collapse ----------------------------------------------------------------------------
 void mfr_collapse(const char *reason, int permanent);

@@ -241,19 +241,19 @@ static void on_sigsys(int signo, struct mfr_siginfo *info, struct mfr_frame *f) 
 }
 
 // ---- faults --------------------------------------------------------------------------------------------
-// Parks at a fault until it is known whether the others fault there too. True: it is the guest's own.
-static int fault_is_own(u32 signo, const struct mfr_siginfo *info, const struct mfr_frame *f) {
-  struct mfr_header *h = mfr_self.h;
+// Not raised by an instruction: somebody sent it to this process (what the guest sends itself comes through the
+// lane), or it is news of a broken page that was not touched.
+static int comes_from_outside(u32 signo, i32 code) {
+  return code <= 0 || (signo == MFR_SIGBUS && code == BUS_MCEERR_AO);
+}
+
+void mfr_await_verdict(u32 signo, i32 code, u64 address, u64 ip) {
   struct mfr_replica *me = mfr_self.me;
-  if (mfr_load_acquire32(&h->live) == 1u << mfr_self.index) {
-    me->faults++;
-    return 1;
-  }
   u32 before = mfr_load_relaxed32(&me->state);
   me->fault.signo = signo;
-  me->fault.code = info->code;
-  me->fault.address = info->u.fault.addr;
-  me->fault.ip = f->rip;
+  me->fault.code = code;
+  me->fault.address = address;
+  me->fault.ip = ip;
   me->fault.seq = mfr_self.seq;
   me->fault.when_ns = mfr_now();
   me->fault.number = me->faults;
@@ -263,9 +263,9 @@ static int fault_is_own(u32 signo, const struct mfr_siginfo *info, const struct 
   while (mfr_load_acquire32(&me->verdict) == MFR_VERDICT_NONE)
     mfr_futex_wait(&me->verdict, MFR_VERDICT_NONE, NULL);
   if (mfr_load_relaxed32(&me->verdict) == MFR_VERDICT_DIE) SYS2(kill, mfr_self.rpid, MFR_SIGKILL);
-  me->faults++; // before the state: whoever sees us go on sees that we have had this fault
+  // Before the state: whoever sees us go on sees that we have had this fault.
+  if (!comes_from_outside(signo, code)) me->faults++;
   mfr_store_release32(&me->state, before);
-  return 1;
 }
 
 static void leave_try(struct mfr_frame *f) {
@@ -293,7 +293,10 @@ static void on_fault(int sig, struct mfr_siginfo *info, struct mfr_frame *f) {
     leave_try(f);
     return;
   }
-  fault_is_own(signo, info, f);
+  int outside = comes_from_outside(signo, info->code);
+  if (mfr_load_acquire32(&mfr_self.h->live) == 1u << mfr_self.index) mfr_self.me->faults += !outside;
+  else mfr_await_verdict(signo, info->code, info->u.fault.addr, f->rip); // do the others fault here, too?
+  if (outside) return; // the last one goes on
   if (mfr_self.try_active) { // e.g. a file mapping that was cut short: the kernel would say EFAULT
     leave_try(f);
     return;
@@ -311,7 +314,6 @@ static void on_fault(int sig, struct mfr_siginfo *info, struct mfr_frame *f) {
     if (mfr_on_own_stack(lend_alt, NULL) == 0) mfr_self.alt_is_guest = 1;
     f->stack = mfr_self.valt;
   }
-  if (info->code <= 0) SYS4(rt_tgsigqueueinfo, mfr_self.rpid, mfr_self.rpid, signo, info);
 }
 
 void mfr_return_lent(void) {
@@ -371,6 +373,7 @@ void mfr_signals_init(void) {
 // an exec that takes no shim along.
 void mfr_devirtualize(struct mfr_frame *frame) {
   SYS5(prctl, 59 /* PR_SET_SYSCALL_USER_DISPATCH */, 0, 0, 0, 0);
+  SYS5(prctl, 33 /* PR_MCE_KILL */, 1, mfr_self.mce_policy, 0, 0);
   // What a group signal left pending here has been delivered through the anchor, or will be.
   u64 all = ~0ull;
   struct mfr_timespec zero = {0, 0};

@@ -17,12 +17,18 @@ extension ReplicaSet {
       }
       switch judge(replica, fault, view) {
       case .own:
-        var event = Event("fault", replica)
+        let broken = fault.isHardware
+        var event = Event("fault", replica, level: broken ? .error : .info)
         event.cause = Self.cause(of: fault)
-        event.text = "the guest's own"
+        event.text = broken ? "no replica is left whose memory is whole there" : fault.isSent ? "passed over: no other replica is left" : "the guest's own"
         actions.append(.report(event))
         actions.append(.verdict(replica.index, .own))
-      case .die: kill(replica, Self.cause(of: fault), leaving: false, &view)
+      case .die:
+        kill(replica, Self.cause(of: fault), leaving: false, &view)
+        // It was born with broken memory: then its donor's is broken there, too.
+        if fault.isHardware, !replica.unshared, let donor = replica.donor.flatMap({ view[$0] }), donor.takesPart {
+          kill(donor, Self.cause(of: fault), leaving: false, &view)
+        }
       case .go: break
       case nil:
         // The others have to come to this place, too.
@@ -38,6 +44,11 @@ extension ReplicaSet {
   private func judge(_ replica: ReplicaView, _ fault: ReplicaView.Fault, _ view: SetView) -> Verdict? {
     let others = view.replicas.filter { $0.takesPart && $0.index != replica.index && !isCondemned($0) }
     if others.isEmpty { return .own }
+    if fault.isSent { return .die }
+    if fault.isHardware, !replica.unshared {
+      let whole = others.contains { $0.index != replica.donor && $0.state == .running && $0.unshared }
+      return whole ? .die : .own
+    }
     if fault.isHardware {
       return others.contains { $0.state != .faulted || $0.fault?.isHardware == false }
         ? .die : judgeLastHardware(replica, view)

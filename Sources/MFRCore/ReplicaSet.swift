@@ -24,6 +24,8 @@ public struct ReplicaSet: Sendable {
   var losses: [Moment] = []
   var born: [Life: Moment] = [:]
   var inStep: Set<Life> = []
+  /// No joiners have been looked at yet.
+  private var first = true
   var growth = Growth()
   /// A divergence in which the leader is wrong: what is to be done when it is dead.
   var heal: Heal?
@@ -80,8 +82,16 @@ public struct ReplicaSet: Sendable {
     if !isCondemned(replica) {
       condemned[Life(replica)] = Condemned(cause: cause, leaving: leaving, at: now)
       actions.append(.kill(replica.index, leaving: leaving))
+      if !leaving { noteLoss(replica) }
     }
     view.change(replica.index) { $0.state = .left }
+  }
+
+  /// A replica that was in step is lost, and has to be made good.
+  private mutating func noteLoss(_ replica: ReplicaView, at moment: Moment? = nil) {
+    guard replica.unshared else { return }
+    losses.append(moment ?? now)
+    if losses.count > 64 { losses.removeFirst() }
   }
 
   /// A kill is repeated when the death does not show: its first sending may have gone to a place without a pid.
@@ -113,6 +123,7 @@ public struct ReplicaSet: Sendable {
       event.settlement = settlement
       if death.facts.claimed { event.call = death.facts.call }
       event.untilDecision = now.since(death.at)
+      if !leaving, !replica.unshared { event.text = "before it was in step" }
       actions.append(.report(event))
       if settlement == .unknown {
         var event = Event("unsettled", replica, level: .error)
@@ -121,11 +132,11 @@ public struct ReplicaSet: Sendable {
         actions.append(.report(event))
       }
       if !leaving {
-        losses.append(death.at)
-        if losses.count > 64 { losses.removeFirst() }
-        // One that had come into step and is then killed from outside says nothing against its successors.
-        let killedFromOutside = entry == nil && inStep.contains(Life(replica))
-        growth.noteLoss(bornAt: killedFromOutside ? nil : born[Life(replica)], at: death.at)
+        if entry == nil { noteLoss(replica, at: death.at) }
+        // One that had come into step and is then killed from outside says nothing against its successors,
+        // nor does one whose memory was broken.
+        let bad = entry.map { $0.cause.kind != "poison" } ?? !replica.unshared
+        growth.noteLoss(bornAt: bad ? born[Life(replica)] : nil, at: death.at)
       }
       if view.leader == replica.index { view.lostLeader = replica }
       view.someoneDied = true
@@ -246,14 +257,15 @@ public struct ReplicaSet: Sendable {
   // MARK: joiners
 
   private mutating func admitJoiners(_ view: SetView) {
+    defer { first = false }
     for replica in view.replicas where replica.takesPart && !isCondemned(replica) {
       if replica.state == .joining, !replica.unshared {
         if !replica.unshareRequested { actions.append(.unshare(replica.index)) }
         lookAgain(in: .milliseconds(20))
       }
       guard replica.state == .running, replica.unshared, inStep.insert(Life(replica)).inserted else { continue }
-      // The first replica of a set is in step by itself.
-      if replica.generation <= 1, replica.index.rawValue == 0 { continue }
+      // The first replica of a set is in step by itself; what is in step in the first round, an earlier coordinator has told.
+      if first || replica.generation <= 1 && replica.index.rawValue == 0 { continue }
       var event = Event("in_step", replica)
       if !losses.isEmpty {
         event.untilInStep = now.since(losses.removeFirst())

@@ -23,6 +23,8 @@ public struct ReplicaView: Equatable, Sendable {
     }
     /// The machine says that memory is broken (BUS_MCEERR_AR, BUS_MCEERR_AO).
     public var isHardware: Bool { signal == 7 && (code == 4 || code == 5) }
+    /// Somebody sent the signal to this process (SI_USER, SI_TKILL, SI_QUEUE); no instruction faulted.
+    public var isSent: Bool { code <= 0 }
   }
 
   public struct Death: Equatable, Sendable {
@@ -66,6 +68,8 @@ public struct ReplicaView: Equatable, Sendable {
   public var live = false
   public var unshared = false
   public var generation: UInt32 = 0
+  /// Whom it is a clone of; nil for the first replica of an image.
+  public var donor: ReplicaIndex?
   public var verdictGiven = false
   public var cloneRequested = false
   public var unshareRequested = false

@@ -72,6 +72,35 @@ enum ProcessFiles {
     return found
   }
 
+  /// Runs of pages of a mapping that are neither in memory nor empty: swapped out, or broken. At most `limit`;
+  /// then the last one takes in what lies between.
+  static func awayRuns(_ pid: Int32, _ mappings: [Mapping], limit: Int) -> [Range<UInt64>] {
+    let descriptor = open("/proc/\(pid)/pagemap", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return [] }
+    defer { close(descriptor) }
+    var runs: [Range<UInt64>] = []
+    let chunk = UnsafeMutableBufferPointer<UInt64>.allocate(capacity: 4096)
+    defer { chunk.deallocate() }
+    for mapping in mappings {
+      var page = mapping.start / 4096
+      while page < mapping.end / 4096 {
+        let wanted = Int(min(4096, mapping.end / 4096 - page))
+        let count = pread(descriptor, chunk.baseAddress, wanted * 8, off_t(truncatingIfNeeded: page &* 8)) / 8
+        if count <= 0 { break }
+        for offset in 0..<count where chunk[offset] >> 62 == 1 {  // swapped, not present
+          let address = (page + UInt64(offset)) * 4096
+          if let last = runs.last, last.upperBound == address || runs.count == limit && last.lowerBound >= mapping.start {
+            runs[runs.count - 1] = last.lowerBound..<address + 4096
+          } else if runs.count < limit {
+            runs.append(address..<address + 4096)
+          }
+        }
+        page += UInt64(count)
+      }
+    }
+    return runs
+  }
+
   /// Addresses of the pages of a mapping that are in memory, at most 65536 of them.
   static func presentPages(_ pid: Int32, _ mapping: Mapping) -> [UInt64] {
     let descriptor = open("/proc/\(pid)/pagemap", O_RDONLY | O_CLOEXEC)

@@ -122,12 +122,17 @@ struct Repairs {
     var next: UInt64 = 0
     if let cursor = unshareCursor[place], cursor.generation == generation { next = cursor.next }
     let ranges = ProcessFiles.mappings(pid).filter { $0.isPrivateWritable && $0.start >= next }
-    let batch = ranges.prefix(Int(MFR_RANGES))
+    let half = Int(MFR_RANGES) / 2
+    let batch = ranges.prefix(half)
     let table = mfr_host_ranges(base, place)
     for (offset, range) in batch.enumerated() {
       table[offset] = mfr_range(start: range.start, end: range.end)
     }
-    buffer.store(mfr_replica_range_count(base, place), UInt32(batch.count))
+    let away = ProcessFiles.awayRuns(pid, Array(batch), limit: half)
+    for (offset, run) in away.enumerated() {
+      table[batch.count + offset] = mfr_range(start: run.lowerBound | UInt64(MFR_RANGE_ALL), end: run.upperBound)
+    }
+    buffer.store(mfr_replica_range_count(base, place), UInt32(batch.count + away.count))
     buffer.store(mfr_replica_ranges_more(base, place), ranges.count > batch.count ? 1 : 0)
     unshareCursor[place] = (generation, batch.last?.end ?? next)
     _ = mfr_or_acqrel32(mfr_replica_request(base, place), MFR_REQ_UNSHARE)

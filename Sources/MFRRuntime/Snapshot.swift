@@ -42,6 +42,7 @@ extension SyncBuffer {
     view.live = live & (1 << place) != 0
     view.unshared = copy.unshared != 0
     view.generation = copy.generation
+    view.donor = copy.donor == 0 ? nil : ReplicaIndex((copy.donor - 1) % Self.replicaCount)
     view.verdictGiven = copy.verdict != MFR_VERDICT_NONE.rawValue
     view.cloneRequested = copy.request & MFR_REQ_CLONE != 0
     view.unshareRequested = copy.request & MFR_REQ_UNSHARE != 0

@@ -48,7 +48,8 @@ struct RecoveryLog {
   mutating func add(_ event: JSON) {
     switch event["event"]?.string {
     case "lost":
-      lost += 1
+      // One that never came into step leaves no gap of its own.
+      if event["text"]?.string != "before it was in step" { lost += 1 }
       causes[event["cause"]?["kind"]?.string ?? "unknown", default: 0] += 1
       if let time = event["us_to_decision"]?.integer { decisions.append(.microseconds(time)) }
     case "in_step":

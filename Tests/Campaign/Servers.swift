@@ -91,6 +91,8 @@ struct ServerCampaign {
   private var random: SeededRandom
   private var inflicted: [String: Int] = [:]
   private var passedOver = 0
+  /// Replicas with a broken page that nobody has touched yet: they are lost already, and are no help to others.
+  private var poisoned: Set<pid_t> = []
   private var lastAble = Instant.now
   private var log = RecoveryLog()
   private var journal: [String] = []
@@ -161,12 +163,14 @@ struct ServerCampaign {
       + (causes.isEmpty ? "" : "; losses by cause: \(causes.joined(separator: ", "))")
   }
 
-  /// Breaks a random replica, if another one is in step.
+  /// Breaks a random replica, if another whole one is in step.
   private mutating func breakOne(since begun: Instant) throws {
     let fault = faults.randomElement(using: &random) ?? .signal("KILL")
     let status = try running.guest.status()
     let able = status.replicas.filter(\.isInStep)
-    guard able.count >= 2, let victim = able.randomElement(using: &random) else {
+    let whole = able.filter { !poisoned.contains($0.pid) }
+    let choice = whole.count >= 2 ? able : whole.count == 1 ? able.filter { poisoned.contains($0.pid) } : []
+    guard let victim = choice.randomElement(using: &random) else {
       passedOver += 1
       guard Instant.now - lastAble < .seconds(5) else {
         throw Failure("not in step again within 5 s: \(status.line); \(tally)")
@@ -188,6 +192,7 @@ struct ServerCampaign {
       note(
         "poison in \(place.text) of \(victim.pid), \(victim.role) \(victim.index): \(answer?.text ?? "refused")", begun)
       guard answer != nil else { return }
+      poisoned.insert(victim.pid)
     }
     inflicted[fault.name, default: 0] += 1
   }

@@ -69,6 +69,50 @@ struct VerdictTests {
     #expect(actions.verdicts == [ReplicaIndex(0): .own])
   }
 
+  @Test("A signal that somebody sent to one replica is that replica's failure, even if another got one as well")
+  func sent() {
+    var scenario = Scenario()
+    scenario.fault(0, signal: 7, code: 0)
+    scenario.fault(1, signal: 11, code: 1)
+    scenario[2].sequence = LaneSequence(90)
+    #expect(scenario.plan().kills == [ReplicaIndex(0)])
+  }
+
+  @Test("Sent to all at once, one of them goes on")
+  func sentToAll() {
+    var scenario = Scenario()
+    for place in 0...2 { scenario.fault(place, signal: 7, code: 0) }
+    let actions = scenario.plan()
+    #expect(actions.kills.count == 2)
+    #expect(actions.verdicts.count == 1)
+  }
+
+  private func poisonedJoiner(_ scenario: inout Scenario) {
+    scenario.fault(2, signal: 7, code: 5)
+    scenario[2].unshared = false
+    scenario[2].donor = ReplicaIndex(1)
+  }
+
+  @Test("A joiner with a broken page has it from its donor: both go, and one loss is to be made good")
+  func inheritedPoison() {
+    var scenario = Scenario()
+    poisonedJoiner(&scenario)
+    #expect(Set(scenario.plan().kills) == [ReplicaIndex(1), ReplicaIndex(2)])
+    #expect(scenario.set.losses.count == 1)
+  }
+
+  @Test("A broken page that nobody else has whole is lived with")
+  func lastPoison() {
+    var scenario = Scenario()
+    scenario.bury(0)
+    scenario.view.leader = ReplicaIndex(1)
+    poisonedJoiner(&scenario)
+    let actions = scenario.plan()
+    #expect(actions.kills.isEmpty)
+    #expect(actions.verdicts == [ReplicaIndex(2): .own])
+    #expect(actions.events.first?.level == .error)
+  }
+
   // MARK: divergences
 
   @Test("With two, the leader is kept")

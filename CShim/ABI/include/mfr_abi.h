@@ -169,9 +169,10 @@ struct mfr_replica {
   uint32_t settled; // coordinator sets 1: the anchor may reap it
   uint32_t range_count;
   uint32_t ranges_more; // coordinator: another batch follows this one
-  uint32_t pad3;
+  uint32_t donor;       // donor, at clone: its index + 1; 0 = the first replica of an image
 };
 
+#define MFR_RANGE_ALL 1u // in `start`: populate all of it; the kernel would not call these pages present
 struct mfr_range {
   uint64_t start, end;
 };
