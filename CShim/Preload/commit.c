@@ -30,9 +30,8 @@ void mfr_fd_clear(long fd) {
   forget_flags(fd);
 }
 
-// Whether a call on this descriptor may put the leader to sleep, so that followers should have the processor
-// first. Costs one fcntl for each descriptor, and a poll only for those that block.
-int mfr_may_sleep(long fd, int writing) {
+// Whether reads and writes of this descriptor never wait. Costs one fcntl for each descriptor.
+int mfr_never_waits(long fd) {
   if (!fd_ok(fd)) return 0;
   u64 bit = 1ull << (fd % 64);
   if (!(*asked_word(fd) & bit)) {
@@ -42,7 +41,13 @@ int mfr_may_sleep(long fd, int writing) {
     if (file || (flags >= 0 && (flags & 04000 /* O_NONBLOCK */))) *nonblock_word(fd) |= bit;
     *asked_word(fd) |= bit;
   }
-  if (*nonblock_word(fd) & bit) return 0;
+  return (*nonblock_word(fd) & bit) != 0;
+}
+
+// Whether a call on this descriptor may put the leader to sleep, so that followers should have the processor
+// first. Costs a poll only for those that block.
+int mfr_may_sleep(long fd, int writing) {
+  if (!fd_ok(fd) || mfr_never_waits(fd)) return 0;
   if (!mfr_load_relaxed32(&mfr_self.h->parked) || mfr_self.last_wake == mfr_self.seq) return 0;
   struct { i32 fd; i16 events, revents; } p = {(i32)fd, writing ? 4 : 1, 0};
   return SYS3(poll, &p, 1, 0) == 0;

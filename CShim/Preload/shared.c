@@ -226,7 +226,7 @@ static i64 out_bytes_of(u32 commit, long r) {
 
 // A signal that goes out with this slot: its siginfo follows the data.
 u32 mfr_attach_signal(struct mfr_turn *t, struct mfr_call *c, u32 *data_len, u32 *flags) {
-  if (likely(!mfr_deliverable())) return 0;
+  if (likely(!mfr_deliverable()) || mfr_self.hold_signals) return 0;
   u32 ticket, signo = mfr_take_signal(&c->info, &ticket);
   if (!signo) return 0;
   c->info.pad = (i32)ticket; // the padding says which posting this was
@@ -260,7 +260,7 @@ int mfr_pass_point(struct mfr_turn *t, struct mfr_call *c) {
 // Alone: nobody to publish for. Same order of events as a slot would give.
 void mfr_solo_signal(struct mfr_call *c) {
   u32 ticket;
-  if (likely(!mfr_deliverable()) || !(c->signo = mfr_take_signal(&c->info, &ticket))) return;
+  if (likely(!mfr_deliverable()) || mfr_self.hold_signals || !(c->signo = mfr_take_signal(&c->info, &ticket))) return;
   c->info.pad = (i32)ticket;
 }
 
@@ -467,6 +467,11 @@ static long generic_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u
   if (!(row->flags & BLOCKS))
     return mfr_gate(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
   int joiner = 0;
+  // A read of a file is never interrupted, one of a descriptor that does not block neither.
+  if (row->commit >= COUNT_IN && row->commit <= COUNT_RW && mfr_never_waits(c->a[0])) {
+    result = mfr_gate(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (likely(result != -MFR_EINTR)) return result; // somebody else has made it block
+  }
   if (!data) return mfr_blocking_step(NULL, c->nr, a, &joiner);
   int on_fd = MFR_ARG_KIND(row->arg[0]) == ARG_FD, writing = row->commit == COUNT_OUT || row->commit == COUNT_RW;
   result = mfr_blocking(on_fd && !mfr_may_sleep(c->a[0], writing) ? NULL : t, c->nr, a, &joiner);

@@ -236,6 +236,7 @@ struct mfr_self {
   u64 suspend_mask;  // during sigsuspend/ppoll/…: mask to put back after delivery
   u32 suspend_on;
   u64 kick_seq;      // 1 + sequence at which a kick found the guest computing
+  u32 hold_signals;  // a signal has been taken with an earlier slot of the call in progress
   u32 may_rerun;     // the call in progress has done nothing yet
   u32 rerun;         // the call in progress must be left and made anew: a signal comes before it
   struct mfr_stack valt; // guest's alternate stack
@@ -333,6 +334,7 @@ int mfr_fd_known(long fd);
 void mfr_fd_set(long fd);
 void mfr_fd_clear(long fd);
 long mfr_lowest_free(long from);
+int mfr_never_waits(long fd);
 int mfr_may_sleep(long fd, int writing);
 
 // ---- signals.c -------------------------------------------------------------------------------------

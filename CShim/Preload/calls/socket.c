@@ -199,6 +199,18 @@ static long plain(struct mfr_call *c, int sending) {
     x.hdr.namelen = cap;
   } else x.hdr.name = 0;
   long r = msg_call(c, &x);
+  // MSG_WAITALL: a slot holds only part of it.
+  while ((x.flags & 0x100) && r > 0 && (u64)r < (u64)c->a[2] && (u64)r % RECV_MOST == 0 && !c->signo) {
+    struct msg_ctx more = x;
+    more.one.base = (u64)c->a[1] + (u64)r;
+    more.one.len = (u64)c->a[2] - (u64)r;
+    more.hdr.iov = (u64)&more.one;
+    more.hdr.name = 0;
+    more.hdr.namelen = 0;
+    long n = msg_call(c, &more);
+    if (n <= 0) break;
+    r += n;
+  }
   if (r >= 0 && x.hdr.name) {
     if (MFR_TRY()) {
       *(u32 *)c->a[5] = x.namelen;

@@ -1,0 +1,111 @@
+// calls/io.c - reads of more bytes than a slot holds. A pipe or a socket may give less than was asked for; a
+// file gives all of it, and programs rely on that: several slots are then one call.
+#include "../shim.h"
+
+#define MOST 0x7ffff000u // MAX_RW_COUNT: what one call of the kernel moves
+#define MOST_IOVECS 1024u
+
+static u64 no_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
+  (void)c, (void)ctx, (void)hash;
+  return 0;
+}
+static u32 no_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
+  (void)c, (void)ctx, (void)data, (void)result;
+  return 0;
+}
+static void no_consume(struct mfr_call *c, void *ctx, const u8 *data, long result) {
+  (void)c, (void)ctx, (void)data, (void)result;
+}
+static long file_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
+  (void)ctx, (void)t, (void)data;
+  static u64 st[18];
+  if (SYS2(fstat, c->a[0], st) < 0) return 0;
+  u32 type = (u32)st[3] & 0170000; // st_mode follows nlink at byte 24
+  int memory = type == 0020000 && (st[5] >> 8 & 0xfff) == 1; // /dev/zero and its like
+  return type == 0100000 || type == 0060000 || memory;
+}
+static const struct mfr_shape file_shape = {no_prepare, file_produce, no_used, no_consume, NULL};
+
+// Asked in the lane: a descriptor's file is one and the same for all replicas only at the same slot.
+static int is_file(const struct mfr_call *c) {
+  struct mfr_call q = *c;
+  q.nr = __NR_fstat;
+  struct mfr_row row = mfr_rows[q.nr];
+  row.arity = 1;
+  return mfr_lane_call_as(&q, &row, &file_shape, NULL) == 1;
+}
+
+static u64 vector_bytes(const struct mfr_call *c) {
+  u64 n = 0;
+  if (MFR_TRY()) {
+    const struct mfr_iovec *v = (const struct mfr_iovec *)c->a[1];
+    for (u64 i = 0; i < (u64)c->a[2] && i < MOST_IOVECS && n < MOST; i++) n += v[i].len < MOST ? v[i].len : MOST;
+    MFR_TRY_END();
+  } else n = 0;
+  return n;
+}
+
+// The vector without its first `skip` bytes.
+static long rest_of(const struct mfr_call *c, u64 skip, struct mfr_iovec *rest) {
+  long n = 0;
+  if (MFR_TRY()) {
+    const struct mfr_iovec *v = (const struct mfr_iovec *)c->a[1];
+    for (u64 i = 0; i < (u64)c->a[2] && i < MOST_IOVECS; i++) {
+      u64 gone = skip < v[i].len ? skip : v[i].len;
+      skip -= gone;
+      if (gone == v[i].len) continue;
+      rest[n].base = v[i].base + gone;
+      rest[n].len = v[i].len - gone;
+      n++;
+    }
+    MFR_TRY_END();
+  } else n = 0;
+  return n;
+}
+
+// position: index of the offset argument; 0: reads at the file's own offset.
+__attribute__((noinline)) static long large(struct mfr_call *c, int vector, u32 position, u64 size) {
+  static struct mfr_iovec rest[MOST_IOVECS];
+  if (size > MOST) size = MOST;
+  long r = mfr_shared(c);
+  if (r != (long)MFR_CHUNK_MAX || !is_file(c)) return r;
+  u64 done = (u64)r;
+  while (done < size) {
+    struct mfr_call q = *c;
+    q.signo = 0;
+    if (vector) {
+      q.a[1] = (long)rest;
+      q.a[2] = rest_of(c, done, rest);
+      if (!q.a[2]) break;
+    } else {
+      q.a[1] = c->a[1] + (long)done;
+      q.a[2] = (long)(size - done);
+    }
+    if (position && c->a[position] != -1) q.a[position] = c->a[position] + (long)done;
+    mfr_self.hold_signals = c->signo != 0; // one signal goes out with a call
+    r = mfr_shared(&q);
+    mfr_self.hold_signals = 0;
+    if (q.signo) c->signo = q.signo, c->info = q.info;
+    if (r <= 0) break;
+    done += (u64)r;
+    if (r < (long)MFR_CHUNK_MAX) break;
+  }
+  return (long)done;
+}
+
+long mfr_call_read(struct mfr_call *c) {
+  if (likely((u64)c->a[2] <= MFR_CHUNK_MAX)) return mfr_shared(c);
+  return large(c, 0, 0, (u64)c->a[2]);
+}
+long mfr_call_pread64(struct mfr_call *c) {
+  if (likely((u64)c->a[2] <= MFR_CHUNK_MAX)) return mfr_shared(c);
+  return large(c, 0, 3, (u64)c->a[2]);
+}
+static long read_vector(struct mfr_call *c, u32 position) {
+  u64 size = vector_bytes(c);
+  if (likely(size <= MFR_CHUNK_MAX)) return mfr_shared(c);
+  return large(c, 1, position, size);
+}
+long mfr_call_readv(struct mfr_call *c) { return read_vector(c, 0); }
+long mfr_call_preadv(struct mfr_call *c) { return read_vector(c, 3); }
+long mfr_call_preadv2(struct mfr_call *c) { return read_vector(c, 3); }
