@@ -10,38 +10,72 @@ struct mfr_self mfr_self;
 extern char **environ;
 void mfr_entries_init(void);
 
-// Takes a variable out of the environment in place (bash has a getenv and an unsetenv of its own).
-static const char *take(const char *name) {
-  for (char **e = environ; e && *e; e++) {
-    if (!mfr_streq_prefix(*e, name)) continue;
-    const char *value = *e + mfr_strlen(name);
-    for (char **p = e; (p[0] = p[1]); p++) {}
-    return value;
-  }
-  return NULL;
-}
-
 static void copy_string(char *to, const char *from, u64 size, char end) {
   u64 i = 0;
   for (; from[i] && from[i] != end && i + 1 < size; i++) to[i] = from[i];
   to[i] = 0;
 }
 
-// LD_PRELOAD=ours[:theirs]: theirs stays, in place, as the guest's user set it.
-static void restore_preload(void) {
-  for (char **e = environ; e && *e; e++) {
-    if (!mfr_streq_prefix(*e, "LD_PRELOAD=")) continue;
-    char *value = *e + 11, *rest = value;
-    while (*rest && *rest != ':') rest++;
-    copy_string(mfr_self.shim_path, value, sizeof mfr_self.shim_path, ':');
-    if (!*rest) {
-      for (char **p = e; (p[0] = p[1]); p++) {}
-      return;
-    }
-    rest++;
-    while ((*value++ = *rest++)) {}
-    return;
-  }
+// ---- the environment ------------------------------------------------------------------------------------
+// Ours are the last two of it: LD_PRELOAD=<shim>[:<theirs>], which the loader prefers to one that the guest's
+// user has set, and MFR_BUFFER=<path>.
+struct mm_map { // struct prctl_mm_map
+  u64 start_code, end_code, start_data, end_data, start_brk, brk, start_stack, arg_start, arg_end, env_start, env_end;
+  u64 auxv;
+  u32 auxv_size, exe_fd;
+};
+
+// Field n of /proc/self/stat, counted from 1.
+static u64 stat_field(const char *text, u32 n) {
+  const char *p = text;
+  for (const char *q = text; *q; q++)
+    if (*q == ')') p = q + 1; // the name may hold anything
+  for (u32 at = 2; at < n && *p; p++) at += *p == ' ';
+  u64 value = 0;
+  while (*p >= '0' && *p <= '9') value = value * 10 + (u64)(*p++ - '0');
+  return value;
+}
+
+// /proc/self/environ ends at `end` from now on.
+static void cut_environment(u64 end) {
+  if (SYS5(prctl, 35 /* PR_SET_MM */, 11 /* PR_SET_MM_ENV_END */, end, 0, 0) == 0) return;
+  // Without CAP_SYS_RESOURCE the fields are only set all together.
+  char text[1024];
+  long fd = SYS4(openat, -100, "/proc/self/stat", 02000000, 0);
+  if (fd < 0) return;
+  long n = SYS3(read, fd, text, sizeof text - 1);
+  SYS1(close, fd);
+  if (n <= 0) return;
+  text[n] = 0;
+  struct mm_map m;
+  memset(&m, 0, sizeof m);
+  m.start_code = stat_field(text, 26), m.end_code = stat_field(text, 27), m.start_stack = stat_field(text, 28);
+  m.start_data = stat_field(text, 45), m.end_data = stat_field(text, 46), m.start_brk = stat_field(text, 47);
+  m.arg_start = stat_field(text, 48), m.arg_end = stat_field(text, 49), m.env_start = stat_field(text, 50);
+  m.brk = (u64)SYS1(brk, 0);
+  m.env_end = end;
+  m.exe_fd = ~0u;
+  SYS5(prctl, 35, 14 /* PR_SET_MM_MAP */, &m, sizeof m, 0);
+}
+
+// Takes ours out, for good: from the vector (bash has a getenv of its own), from memory, from /proc/self/environ.
+static int take_environment(void) {
+  u32 n = 0;
+  while (environ && environ[n]) n++;
+  if (n < 2) return 0;
+  char *preload = environ[n - 2], *buffer = environ[n - 1];
+  if (!mfr_streq_prefix(preload, "LD_PRELOAD=") || !mfr_streq_prefix(buffer, "MFR_BUFFER=")) return 0;
+  copy_string(mfr_self.shim_path, preload + 11, sizeof mfr_self.shim_path, ':');
+  copy_string(mfr_self.buffer_path, buffer + 11, sizeof mfr_self.buffer_path, 0);
+  // The auxiliary vector follows the environment, and some look for it there: what is left over of the
+  // environment is an entry that means nothing.
+  environ[n - 2] = NULL;
+  environ[n - 1] = (char *)1; // AT_IGNORE
+  environ[n] = NULL;
+  memset(preload, 0, mfr_strlen(preload));
+  memset(buffer, 0, mfr_strlen(buffer));
+  cut_environment((u64)(preload < buffer ? preload : buffer));
+  return 1;
 }
 
 static int attach(const char *path) {
@@ -109,12 +143,9 @@ static void track_inherited(void) {
 __attribute__((constructor)) static void mfr_start(int argc, char **argv, char **envp) {
   (void)argc, (void)argv;
   if (envp && !environ) environ = envp;
-  const char *path = take("MFR_BUFFER=");
-  restore_preload();
-  if (!path) return;
-  copy_string(mfr_self.buffer_path, path, sizeof mfr_self.buffer_path, 0);
+  if (!take_environment()) return;
   mfr_self.rpid = (i32)SYS0(getpid);
-  if (!attach(path)) return;
+  if (!attach(mfr_self.buffer_path)) return;
   struct mfr_header *h = mfr_self.h;
   int again = h->exec_pid == mfr_self.rpid, first = 0;
   u32 index = 0;

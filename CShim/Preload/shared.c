@@ -404,21 +404,38 @@ static u64 generic_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
   return plan->need;
 }
 
-// "/proc/<pid of the guest>…" means the guest, not the anchor that has this pid.
+// "/proc/<pid of the guest>…" means the guest, not the anchor that has this pid; and its one thread has the
+// guest's pid. Runs under MFR_TRY. What follows the directory of the process or thread, NULL if it is another's.
+static const char *pid_component(const char *s) {
+  char pid[24];
+  u32 n = mfr_format(pid, (u64)mfr_self.vpid);
+  return mfr_streq_prefix(s, pid) && (s[n] == '/' || s[n] == 0) ? s + n : NULL;
+}
+const char *mfr_own_proc(const char *s, int *thread) {
+  const char *rest = NULL;
+  *thread = 0;
+  if (!mfr_streq_prefix(s, "/proc/")) return NULL;
+  s += 6;
+  if (mfr_streq_prefix(s, "self") && (s[4] == '/' || s[4] == 0)) rest = s + 4;
+  else if (mfr_streq_prefix(s, "thread-self") && (s[11] == '/' || s[11] == 0)) rest = s + 11, *thread = 1;
+  else if (*s >= '0' && *s <= '9') rest = pid_component(s);
+  if (!rest || *thread || !mfr_streq_prefix(rest, "/task/")) return rest;
+  const char *behind = pid_component(rest + 6);
+  if (behind) *thread = 1;
+  return behind ? behind : rest;
+}
 static int names_own_proc(const char *s, char *out, u64 size) {
   int ours = 0;
   if (MFR_TRY()) {
-    if (mfr_streq_prefix(s, "/proc/") && s[6] >= '0' && s[6] <= '9') {
-      char pid[24];
-      u32 n = mfr_format(pid, (u64)mfr_self.vpid);
-      u64 rest = 6 + n;
-      if (mfr_streq_prefix(s + 6, pid) && (s[rest] == '/' || s[rest] == 0)) {
-        u64 len = mfr_strlen(s + rest);
-        if (len + 11 < size) {
-          memcpy(out, "/proc/self", 10);
-          memcpy(out + 10, s + rest, len + 1);
-          ours = 1;
-        }
+    int thread;
+    const char *rest = mfr_own_proc(s, &thread);
+    if (rest) {
+      const char *to = thread ? "/proc/thread-self" : "/proc/self";
+      u64 len = mfr_strlen(rest), n = mfr_strlen(to);
+      if (len + n < size) {
+        memcpy(out, to, n);
+        memcpy(out + n, rest, len + 1);
+        ours = 1;
       }
     }
     MFR_TRY_END();

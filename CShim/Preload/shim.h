@@ -314,6 +314,7 @@ long mfr_lane_call(struct mfr_call *c, const struct mfr_shape *k, void *ctx);
 long mfr_lane_call_as(struct mfr_call *c, const struct mfr_row *row, const struct mfr_shape *k,
                       void *ctx);
 long mfr_shared_as(struct mfr_call *c, const struct mfr_row *row);
+const char *mfr_own_proc(const char *path, int *thread);
 i64 mfr_bytes_result(long result);
 u64 mfr_identity(const struct mfr_call *c, const struct mfr_row *row);
 

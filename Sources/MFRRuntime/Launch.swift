@@ -132,23 +132,21 @@ public struct Launch {
     }
   }
 
-  /// The caller's environment in its order, with what the shim needs; the shim takes that out again.
+  /// The caller's environment as it is, and at its end what the shim needs, which takes that out again. Of two
+  /// LD_PRELOAD the loader obeys the last.
   private func environment(_ descriptor: Int32) -> CStrings {
     let result = CStrings([])
-    var preloaded = false
+    var preload = "LD_PRELOAD=\(shim)"
     var entry = mfr_host_environ()
     while let text = entry.pointee {
       entry += 1
       if strncmp(text, "MFR_BUFFER=", 11) == 0 { continue }
-      if strncmp(text, "LD_PRELOAD=", 11) == 0, !preloaded {
-        let old = String(cString: text + 11)
-        result.append(old.isEmpty ? "LD_PRELOAD=\(shim)" : "LD_PRELOAD=\(shim):\(old)")
-        preloaded = true
-      } else {
-        result.append(text)
+      if strncmp(text, "LD_PRELOAD=", 11) == 0, text[11] != 0 {
+        preload = "LD_PRELOAD=\(shim):\(String(cString: text + 11))"
       }
+      result.append(text)
     }
-    if !preloaded { result.append("LD_PRELOAD=\(shim)") }
+    result.append(preload)
     result.append("MFR_BUFFER=/proc/\(getpid())/fd/\(descriptor)")
     return result
   }

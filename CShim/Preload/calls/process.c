@@ -460,7 +460,7 @@ static u64 exec_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
   return 0;
 }
 
-// The environment with ours put back, in memory of its own. NULL: the guest's vector is bad.
+// The environment with ours put back at its end (see init.c), in memory of its own. NULL: the guest's vector is bad.
 static u64 *exec_environment(u64 envp, u64 *bytes) {
   u64 n = 0, old_preload = 0;
   const u64 *v = (const u64 *)envp;
@@ -479,8 +479,7 @@ static u64 *exec_environment(u64 envp, u64 *bytes) {
   u64 *out = (u64 *)m;
   char *s = (char *)(out + n + 4);
   u64 k = 0;
-  for (u64 i = 0; i < n; i++)
-    if (v[i] != old_preload) out[k++] = v[i];
+  for (u64 i = 0; i < n; i++) out[k++] = v[i];
   out[k++] = (u64)s;
   memcpy(s, "LD_PRELOAD=", 11);
   s += 11;
