@@ -26,6 +26,7 @@ public struct ReplicaSet: Sendable {
   var inStep: Set<Life> = []
   /// No joiners have been looked at yet.
   private var first = true
+  var stall: Stall?
   var growth = Growth()
   /// A divergence in which the leader is wrong: what is to be done when it is dead.
   var heal: Heal?
@@ -53,6 +54,7 @@ public struct ReplicaSet: Sendable {
     followExec(&view)
     followCollapse(&view)
     lowerLevel(&view)
+    watchStall(&view)
     judgeFaults(&view)
     judgeDivergences(&view)
     answerBids(&view)

@@ -132,6 +132,8 @@ public struct SetView: Equatable, Sendable {
   public var execPid = ProcessID(0)
   /// It is there as the new program, and waits until the others have gone.
   public var execArrived = false
+  /// The leader waits because followers have left it no room in the ring.
+  public var stalled = false
   /// The guest has ended as it wanted to: deaths are expected.
   public var ended = false
   /// The anchor ends the set; nothing is repaired any more.

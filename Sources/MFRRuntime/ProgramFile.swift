@@ -26,7 +26,7 @@ public struct ProgramFile: Sendable {
       switch inspect(reading) {
       case .loadable: return file
       case .unprotected(let why):
-        file.unprotected = reading == found ? why : "its interpreter \(reading) \(why)"
+        file.unprotected = reading == found ? "it \(why)" : "its interpreter \(reading) \(why)"
         return file
       case .unreadable(let code):
         file.unprotected = "\(reading) cannot be read (\(SystemError.text(code)))"

@@ -17,6 +17,7 @@ extension SyncBuffer {
     view.execArrived = load(mfr_header_exec_arrived(base)) != 0
     view.ended = load(mfr_header_exit_kind(base)) != MFR_EXIT_NONE.rawValue
     view.ending = load(mfr_header_ending(base)) != 0
+    view.stalled = load(mfr_header_stalled(base)) != 0
     view.reason = reason
     let live = load(mfr_header_live(base))
     let parked = load(mfr_header_parked(base))

@@ -41,7 +41,7 @@ struct RunCommand {
   }
 
   private func runUnprotected(_ program: ProgramFile, mask: UInt64, because why: String) -> Never {
-    let line = "mfr-run: warning: \(options.program[0]) runs unprotected: it \(why)\n"
+    let line = "mfr-run: warning: \(options.program[0]) runs unprotected: \(why)\n"
     _ = line.withCString { write(2, $0, strlen($0)) }
     mfr_host_set_mask(mask)
     let result = mfr_host_exec(program.path, arguments(of: program).pointers, mfr_host_environ())

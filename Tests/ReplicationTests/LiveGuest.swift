@@ -1,0 +1,95 @@
+import Foundation
+import Glibc
+import MFRControl
+import MFRHarness
+
+/// A guest that runs until the test has seen enough: Tests/Support/counter.c, or another program.
+///
+/// Its output is a line for each number from 0 up; `end` checks that none is missing or doubled.
+final class LiveGuest {
+  let guest: MFRHarness.Guest
+  let directory: String
+  private static let number = Number()
+
+  /// Starts it at a level and waits until it is protected.
+  init(level: Int = 2, program: [String]? = nil) async throws {
+    let source = Repository.root.appendingPathComponent("Tests/Support/counter.c")
+    let counter = Repository.build.appendingPathComponent("counter")
+    try await Builder.compile(source, to: counter)
+    directory = try File.temporaryDirectory("mfr-live-")
+    guest = try MFRHarness.Guest(
+      program ?? [counter.path], level: level, name: "live-\(getpid())-\(Self.number.next())", directory: directory)
+    do {
+      try guest.waitUntilWhole()
+      try waitForProgress()
+    } catch {
+      guest.child.stop(SIGKILL)
+      throw error
+    }
+  }
+
+  deinit {
+    guest.child.stop(SIGKILL)
+    File.removeTree(directory)
+  }
+
+  var anchor: pid_t { guest.child.pid }
+  var output: String { (try? File.text(directory + "/guest.out")) ?? "" }
+
+  /// Pids of the replicas, the leader's first.
+  func replicas() throws -> [pid_t] {
+    let all = try guest.status().replicas
+    return all.sorted { ($0.role == "leader" ? 0 : 1, $0.index) < ($1.role == "leader" ? 0 : 1, $1.index) }.map(\.pid)
+  }
+
+  /// Kills one process of the set and waits until all replicas are there again, without it.
+  func kill(replica victim: pid_t) throws {
+    _ = Glibc.kill(victim, SIGKILL)
+    let gone = wait(upTo: .seconds(10)) { (try? replicas())?.contains(victim) == false }
+    guard gone else { throw Failure("replica \(victim) was killed and is still listed") }
+    try guest.waitUntilWhole()
+    try waitForProgress()
+  }
+
+  func waitForProgress() throws {
+    let before = output.utf8.count
+    guard wait(upTo: .seconds(10), until: { output.utf8.count > before }) else {
+      throw Failure("no output for 10 s: \(try guest.status().line)")
+    }
+  }
+
+  /// Ends the guest with SIGTERM and returns how it ended. Its output must be without a gap.
+  func end() throws -> Ending {
+    let ending = guest.child.stop(SIGTERM)
+    let lines = output.split(separator: "\n")
+    for (index, line) in lines.enumerated() where line != "\(index)" {
+      throw Failure("line \(index) of the output is '\(line)'")
+    }
+    return ending
+  }
+
+  /// The coordinator: the anchor's child of that name.
+  func coordinator() -> pid_t? {
+    let children = (try? File.text("/proc/\(anchor)/task/\(anchor)/children")) ?? ""
+    return children.split(separator: " ").compactMap { pid_t($0) }.first {
+      (try? File.text("/proc/\($0)/cmdline"))?.hasPrefix("mfr-coordinator") == true
+    }
+  }
+}
+
+/// Whether a process runs; a zombie does not.
+func runs(_ pid: pid_t) -> Bool {
+  guard let text = try? File.text("/proc/\(pid)/stat"), let name = text.lastIndex(of: ")") else { return false }
+  return text[name...].dropFirst(2).first != "Z"
+}
+
+private final class Number: @unchecked Sendable {
+  private let lock = NSLock()
+  private var value = 0
+  func next() -> Int {
+    lock.withLock {
+      value += 1
+      return value
+    }
+  }
+}

@@ -1,0 +1,45 @@
+// counter - a guest that runs until it is told to end, for tests that look at a replica set from outside.
+//
+// Counts on standard output, a line every 5 ms, so that a number that is missing or doubled shows. In every
+// round it writes into its stack, its data and its heap, grows and shrinks the heap, and checks that they
+// hold what it has written.
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PAGE 4096
+#define PAGES 64
+
+static unsigned char data[PAGES * PAGE] = {1}, bss[PAGES * PAGE];
+
+static void write_round(unsigned char *memory, unsigned round) {
+  for (int page = 0; page < PAGES; page++) memory[page * PAGE + round % PAGE] = (unsigned char)round;
+}
+static void check_round(const unsigned char *memory, unsigned round) {
+  for (int page = 0; page < PAGES; page++)
+    if (memory[page * PAGE + round % PAGE] != (unsigned char)round) abort();
+}
+
+int main(void) {
+  unsigned char stack[PAGES * PAGE];
+  unsigned char *heap = calloc(PAGES, PAGE);
+  memset(stack, 0, sizeof stack);
+  if (!heap) return 1;
+  for (unsigned round = 0;; round++) {
+    unsigned char *areas[] = {stack, data, bss, heap};
+    for (int i = 0; i < 4; i++) write_round(areas[i], round);
+    char *passing = malloc(1000 + round % 16 * 20000);
+    if (!passing) return 1;
+    memset(passing, (int)round, 1000);
+    char line[32];
+    int length = snprintf(line, sizeof line, "%u\n", round);
+    if (write(1, line, (size_t)length) != length) return 1;
+    for (int i = 0; i < 4; i++) check_round(areas[i], round);
+    free(passing);
+    struct timespec wait = {0, 5000000};
+    nanosleep(&wait, NULL);
+  }
+}
