@@ -4,7 +4,7 @@
 /// replaced instead. A guest that merely waits never gets here: its leader sleeps in a call, not for room.
 struct Stall: Sendable {
   /// How long the slowest may stand still while the leader waits for room.
-  static let patience = Duration.seconds(10)
+  static let patience = Duration.seconds(2)
 
   var life: ReplicaSet.Life
   var sequence: LaneSequence
