@@ -117,7 +117,9 @@ public struct ReplicaSet: Sendable {
       actions.append(.settle(replica.index, settlement))
       view.change(replica.index) { $0.live = false }
       let entry = condemned[Life(replica)]
-      let leaving = view.ended || entry?.leaving == true
+      // Without a lane the guest ends by itself, when and how it wants to.
+      let byItself = view.mode == .native && death.exited
+      let leaving = view.ended || entry?.leaving == true || byItself
       // Nobody is left to go on: the guest has lost what it had.
       let fatal = !leaving && (view.ending || view.mode != .lane)
       var event = Event(leaving ? "left" : "lost", replica, level: leaving ? .info : fatal ? .error : .warning)
