@@ -15,7 +15,6 @@ extension SyncBuffer {
     view.mayNotGrow = load(mfr_header_no_grow(base)) != 0
     view.execPid = ProcessID(load(mfr_header_exec_pid(base)))
     view.execArrived = load(mfr_header_exec_arrived(base)) != 0
-    view.ended = load(mfr_header_exit_kind(base)) != MFR_EXIT_NONE.rawValue
     view.ending = load(mfr_header_ending(base)) != 0
     view.stalled = load(mfr_header_stalled(base)) != 0
     view.reason = reason
@@ -27,6 +26,8 @@ extension SyncBuffer {
       if replica.bids || replica.state == .dead { view.slots[replica.sequence] = slotView(replica.sequence) }
       if let divergence = replica.divergence { view.slots[divergence.sequence] = slotView(divergence.sequence) }
     }
+    // After the replicas: one that ends with the guest has said so before it died.
+    view.ended = load(mfr_header_exit_kind(base)) != MFR_EXIT_NONE.rawValue
     return view
   }
 

@@ -10,7 +10,8 @@ int main(void) {
   sigaddset(&s, SIGUSR1);
   sigaddset(&s, SIGUSR2);
   sigprocmask(SIG_BLOCK, &s, NULL);
-  int f = signalfd(-1, &s, SFD_NONBLOCK);
+  close(0);
+  int f = show(signalfd(-1, &s, SFD_NONBLOCK));
   show(read(f, &i, sizeof i));
   show(raise(SIGUSR1));
   show(sigqueue(getpid(), SIGUSR2, (union sigval){.sival_int = 77}));
