@@ -157,6 +157,7 @@ public final class Anchor: Sendable {
     if current == MFR_REPLICA_DEAD.rawValue {
       if buffer.load(mfr_replica_settled(base, index)) == 0 { return .dead }
       state.calls.reapReplica(pid)
+      mfr_host_note_past(base, pid)
       buffer.store(mfr_replica_pid(base, index), 0)
       buffer.store(mfr_replica_settled(base, index), 0)
       buffer.store(stateField, MFR_REPLICA_FREE.rawValue)

@@ -56,15 +56,102 @@ static u64 msg_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
   return x->payload_at + round8(payload);
 }
 
+// ---- credentials: the pid of a replica is that of the guest ------------------------------------------
+#define SOL_SOCKET 1
+#define SCM_CREDENTIALS 2
+#define SO_PEERCRED 17
+struct cmsg {
+  u64 len;
+  i32 level, type;
+};
+struct cred {
+  i32 pid;
+  u32 uid, gid;
+};
+static int is_replica(i32 pid) {
+  struct mfr_header *h = mfr_self.h;
+  if (pid <= 0) return 0;
+  for (u32 i = 0; i < MFR_MAX_REPLICAS; i++)
+    if (mfr_replica_at(mfr_self.base, i)->pid == pid) return 1;
+  for (u32 i = 0; i < MFR_PAST_PIDS; i++) {
+    if (h->past_pids[i] != pid) continue;
+    for (u32 k = 0; k < MFR_MAX_CHILDREN; k++) // a child may have been given it again
+      if (mfr_child_at(mfr_self.base, k) == pid) return 0;
+    return 1;
+  }
+  return 0;
+}
+// Calls `change` for each SCM_CREDENTIALS: the pids that it changed. Under MFR_TRY when it is guest memory.
+static u32 each_credential(u8 *control, u64 bytes, int (*change)(struct cred *)) {
+  u32 changed = 0;
+  for (u64 at = 0; at + sizeof(struct cmsg) <= bytes;) {
+    struct cmsg head;
+    struct cred cred;
+    __builtin_memcpy(&head, control + at, sizeof head);
+    if (head.len < sizeof head || head.len > bytes - at) break;
+    if (head.level == SOL_SOCKET && head.type == SCM_CREDENTIALS && head.len >= sizeof head + sizeof cred) {
+      __builtin_memcpy(&cred, control + at + sizeof head, sizeof cred);
+      if (change(&cred)) {
+        __builtin_memcpy(control + at + sizeof head, &cred, sizeof cred);
+        changed++;
+      }
+    }
+    at += round8(head.len);
+  }
+  return changed;
+}
+static int to_guest(struct cred *c) {
+  if (!is_replica(c->pid)) return 0;
+  c->pid = mfr_self.vpid;
+  return 1;
+}
+static int to_real(struct cred *c) {
+  if (c->pid != mfr_self.vpid) return 0;
+  c->pid = mfr_self.rpid;
+  return 1;
+}
+
+// The kernel lets only the privileged name another process than themselves, and to it that is what the guest's
+// pid is: then the message says the sender's own. A receiver of this set is shown the guest's again.
+static int own_credentials(struct mfr_msghdr *h) {
+  static u8 control[4096];
+  if (!h->control || h->controllen > sizeof control) return 0;
+  int copied = 0;
+  if (MFR_TRY()) {
+    memcpy(control, (const void *)h->control, h->controllen);
+    MFR_TRY_END();
+    copied = 1;
+  }
+  if (!copied || !each_credential(control, h->controllen, to_real)) return 0;
+  h->control = (u64)control;
+  return 1;
+}
+
 static long msg_alone(struct msg_ctx *x) {
   // Nobody to record for: the plain call, on the guest's memory.
   int joiner;
   long a[6] = {x->fd, (long)&x->hdr, x->flags, 0, 0, 0};
   long r = mfr_blocking_step(NULL, x->sending ? __NR_sendmsg : __NR_recvmsg, a, &joiner);
+  if (r == -MFR_EPERM && x->sending && own_credentials(&x->hdr))
+    r = mfr_blocking_step(NULL, __NR_sendmsg, a, &joiner);
   x->namelen = x->hdr.namelen;
   x->controllen = x->hdr.controllen;
   x->out_flags = x->hdr.flags;
+  if (r >= 0 && !x->sending && x->hdr.control && x->controllen && MFR_TRY()) {
+    each_credential((u8 *)x->hdr.control, x->controllen, to_guest);
+    MFR_TRY_END();
+  }
   return r;
+}
+
+static long msg_wait(struct msg_ctx *x, struct mfr_turn *t, long nr, const long *a) {
+  if ((x->flags & 0x40 /* MSG_DONTWAIT */) || mfr_never_waits(x->fd)) {
+    long r = mfr_gate(nr, a[0], a[1], a[2], a[3], 0, 0);
+    if (likely(r != -MFR_EINTR)) return r;
+  }
+  int joiner;
+  long r = mfr_blocking(mfr_may_sleep(x->fd, x->sending) ? t : NULL, nr, a, &joiner);
+  return joiner ? MFR_AGAIN : r;
 }
 
 static long msg_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
@@ -97,10 +184,12 @@ static long msg_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *d
   }
   mfr_record_ready(data, 1, 1);
   long a[6] = {x->fd, (long)m, 1, x->flags, 0, 0};
-  int joiner, quick = (x->flags & 0x40 /* MSG_DONTWAIT */) || !mfr_may_sleep(x->fd, x->sending);
-  long r = mfr_blocking(quick ? NULL : t, x->sending ? __NR_sendmmsg : __NR_recvmmsg, a, &joiner);
-  if (joiner) return MFR_AGAIN;
-  return r == 1 ? (long)m->len : r;
+  long nr = x->sending ? __NR_sendmmsg : __NR_recvmmsg;
+  long r = msg_wait(x, t, nr, a);
+  if (r == -MFR_EPERM && x->sending && own_credentials(&m->hdr)) r = msg_wait(x, t, nr, a);
+  if (r != 1) return r;
+  if (!x->sending && m->hdr.control) each_credential(data + x->control_at, m->hdr.controllen, to_guest);
+  return (long)m->len;
 }
 
 static u32 msg_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
@@ -279,4 +368,55 @@ long mfr_call_recvmmsg(struct mfr_call *c) {
   if (c->a[4] && mfr_alone())
     return mfr_gate(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], 0);
   return several(c, 0);
+}
+
+// ---- getsockopt: SO_PEERCRED names a replica ----------------------------------------------------------------
+struct cred_ctx {
+  u32 len;
+  struct cred cred;
+};
+static u64 cred_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
+  (void)c;
+  *hash = ((struct cred_ctx *)ctx)->len;
+  return sizeof(struct cred_ctx);
+}
+static long cred_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
+  (void)t;
+  struct cred_ctx *x = ctx, now = {sizeof now.cred, {0, 0, 0}};
+  long r = SYS5(getsockopt, c->a[0], SOL_SOCKET, SO_PEERCRED, &now.cred, &now.len);
+  if (r == 0) to_guest(&now.cred);
+  if (x->len < now.len) now.len = x->len;
+  if (data) __builtin_memcpy(data, &now, sizeof now);
+  else *x = now;
+  return r;
+}
+static u32 cred_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
+  (void)c, (void)ctx, (void)data, (void)result;
+  return sizeof(struct cred_ctx);
+}
+static void cred_consume(struct mfr_call *c, void *ctx, const u8 *data, long result) {
+  (void)c, (void)result;
+  __builtin_memcpy(ctx, data, sizeof(struct cred_ctx));
+}
+static const struct mfr_shape cred_shape = {cred_prepare, cred_produce, cred_used, cred_consume, NULL};
+
+long mfr_call_getsockopt(struct mfr_call *c) {
+  if ((u32)c->a[1] != SOL_SOCKET || (u32)c->a[2] != SO_PEERCRED) return mfr_shared(c);
+  struct cred_ctx x;
+  memset(&x, 0, sizeof x);
+  long bad = 0;
+  if (MFR_TRY()) {
+    x.len = *(const u32 *)c->a[4];
+    MFR_TRY_END();
+  } else bad = -MFR_EFAULT;
+  if (bad) return bad;
+  if ((i32)x.len < 0) return -MFR_EINVAL;
+  long r = mfr_lane_call(c, &cred_shape, &x);
+  if (r != 0) return r;
+  if (MFR_TRY()) {
+    memcpy((void *)c->a[3], &x.cred, x.len);
+    *(u32 *)c->a[4] = x.len;
+    MFR_TRY_END();
+  } else r = -MFR_EFAULT;
+  return r;
 }
