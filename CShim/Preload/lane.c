@@ -232,13 +232,13 @@ void mfr_before_block(struct mfr_turn *t) {
 }
 
 // Compares what this replica wants to do with what the slot says was done. On a mismatch the
-// coordinator decides; who returns from here takes the slot as it is.
-void mfr_lane_check(struct mfr_turn *t, u32 nr) {
+// coordinator decides: 0 - take the slot as it is; 1 - it has been emptied, enter the lane again.
+int mfr_lane_check(struct mfr_turn *t, u32 nr) {
   struct mfr_slot *slot = t->slot;
   u64 w = mfr_load_relaxed64(&slot->word);
   if (likely(mfr_word_nr(w) == nr && slot->identity == t->identity &&
              slot->out_hash == t->out_hash))
-    return;
+    return 0;
   struct mfr_replica *me = mfr_self.me;
   me->diverged_seq = mfr_self.seq;
   me->diverged_identity = t->identity;
@@ -250,8 +250,11 @@ void mfr_lane_check(struct mfr_turn *t, u32 nr) {
   mfr_wake_coordinator();
   while (mfr_load_acquire32(&me->verdict) == MFR_VERDICT_NONE)
     mfr_futex_wait(&me->verdict, MFR_VERDICT_NONE, NULL);
-  if (mfr_load_relaxed32(&me->verdict) == MFR_VERDICT_DIE) SYS2(kill, mfr_self.rpid, MFR_SIGKILL);
+  u32 verdict = mfr_load_relaxed32(&me->verdict);
+  if (verdict == MFR_VERDICT_DIE) SYS2(kill, mfr_self.rpid, MFR_SIGKILL);
+  mfr_store_relaxed32(&me->verdict, MFR_VERDICT_NONE);
   mfr_store_release32(&me->state, before);
+  return verdict == MFR_VERDICT_AGAIN;
 }
 
 // The leader waits for followers. Not at each slot: it would wake for room for one call.

@@ -371,7 +371,7 @@ again:;
     } else whole = 0;
     if (!whole) result = -MFR_EFAULT;
   } else {
-    mfr_lane_check(&t, c->nr);
+    if (unlikely(mfr_lane_check(&t, c->nr))) goto again;
     const u8 *data = mfr_data_at(mfr_self.base, t.slot->data_off);
     result = t.slot->result;
     mfr_slot_signal(&t, c);

@@ -263,7 +263,7 @@ void mfr_lane_begin(struct mfr_turn *t); // leader, just before the call
 void mfr_lane_publish(struct mfr_turn *t, u32 nr, long result, u32 data_len, u32 flags, u32 signo,
                       i64 in_bytes, i64 out_bytes);
 void mfr_lane_pass(struct mfr_turn *t); // follower: checked and copied, go on
-void mfr_lane_check(struct mfr_turn *t, u32 nr);
+int mfr_lane_check(struct mfr_turn *t, u32 nr); // 1: enter again
 void mfr_lane_solo_done(void);
 void mfr_wake_parked(void);
 void mfr_wake_coordinator(void);

@@ -35,6 +35,8 @@ public enum Verdict: UInt32, Sendable {
   case own = 1
   case go = 2
   case die = 3
+  /// The slot has been emptied: come to it again.
+  case again = 4
 }
 
 /// Something that happened to a set, for the events file and the log.

@@ -29,7 +29,7 @@ extension ReplicaSet {
         if fault.isHardware, !replica.unshared, let donor = replica.donor.flatMap({ view[$0] }), donor.takesPart {
           kill(donor, Self.cause(of: fault), leaving: false, &view)
         }
-      case .go: break
+      case .go, .again: break  // answers to divergences
       case nil:
         // The others have to come to this place, too.
         for other in view.replicas where other.takesPart && other.parked && other.sequence < fault.sequence {
@@ -138,7 +138,11 @@ extension ReplicaSet {
       }
     } else if undecided.isEmpty {
       // The leader is gone: whoever are the most go on from here.
-      for party in largest { actions.append(.verdict(party.index, .go)) }
+      if let ghost, sequence <= ghost {
+        goOn(largest, at: sequence, behind: ghost, &view)
+      } else {
+        for party in largest { actions.append(.verdict(party.index, .go)) }
+      }
       let stays = Set(largest.map(\.index))
       for party in others where !stays.contains(party.index) {
         kill(party, Event.Cause(kind: "divergence"), leaving: false, &view)
@@ -167,9 +171,25 @@ extension ReplicaSet {
     }
     heal = nil
     guard !waiting.isEmpty else { return }
-    actions.append(.discardSlots(after: sequence, through: dead.sequence))
-    for replica in waiting where replica.divergence?.sequence == sequence {
-      actions.append(.verdict(replica.index, .go))
+    goOn(waiting.filter { $0.divergence?.sequence == sequence }, at: sequence, behind: dead.sequence, &view)
+  }
+
+  /// How the majority goes on at a slot that a dead leader carried out otherwise. The same call with other bytes has
+  /// happened, and what that leader did next may be what they are going to do: its slots stay for as long as they
+  /// agree, so that nothing is done twice. Another call is not theirs: it and all that came of it is taken back.
+  private mutating func goOn(
+    _ majority: [ReplicaView], at sequence: LaneSequence, behind last: LaneSequence, _ view: inout SetView
+  ) {
+    let slot = view.slots[sequence]
+    let sameCall = majority.allSatisfy { $0.divergence?.call == slot?.call && $0.divergence?.identity == slot?.identity }
+    if sameCall {
+      ghost = last
+    } else {
+      ghost = nil
+      actions.append(.discardSlots(after: LaneSequence(sequence.rawValue &- 1), through: last))
+    }
+    for replica in majority {
+      actions.append(.verdict(replica.index, sameCall ? .go : .again))
       view.change(replica.index) {
         $0.verdictGiven = true
         $0.state = .running

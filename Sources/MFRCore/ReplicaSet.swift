@@ -30,6 +30,8 @@ public struct ReplicaSet: Sendable {
   var growth = Growth()
   /// A divergence in which the leader is wrong: what is to be done when it is dead.
   var heal: Heal?
+  /// The last slot of a leader that was wrong and is dead, as long as others may still come to its slots.
+  var ghost: LaneSequence?
   /// Divergences and faults that have been counted.
   var counted: [Life: LaneSequence] = [:]
 

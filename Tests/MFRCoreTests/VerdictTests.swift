@@ -156,11 +156,36 @@ struct VerdictTests {
     #expect(scenario.plan().grants.isEmpty)
     scenario.die(0)
     let actions = scenario.plan()
-    let discarded = actions.position { $0 == .discardSlots(after: LaneSequence(100), through: LaneSequence(105)) }
+    let discarded = actions.position { $0 == .discardSlots(after: LaneSequence(99), through: LaneSequence(105)) }
     let granted = actions.position { if case .grant = $0 { true } else { false } }
     #expect(discarded >= 0)
     #expect(granted > discarded)
+    #expect(actions.verdicts == [ReplicaIndex(1): .again, ReplicaIndex(2): .again])
+  }
+
+  @Test("Where only the bytes differed, the slots of the dead leader stay until one holds another call")
+  func divergentOutput() {
+    var scenario = Scenario()
+    scenario[0].sequence = LaneSequence(105)
+    scenario.diverge(1, output: 9)
+    scenario.diverge(2, output: 9)
+    let theirs = scenario[1].divergence
+    scenario.view.slots[LaneSequence(100)] = SlotView(
+      state: .done, owner: ReplicaIndex(0), call: theirs?.call ?? 0, identity: theirs?.identity ?? 0, output: 1)
+    _ = scenario.plan()
+    scenario.die(0)
+    let actions = scenario.plan()
     #expect(actions.verdicts == [ReplicaIndex(1): .go, ReplicaIndex(2): .go])
+    #expect(!actions.contains { if case .discardSlots = $0 { true } else { false } })
+    scenario.bury(0)
+    scenario.view.leader = ReplicaIndex(1)
+    for place in 1...2 { scenario[place].verdictGiven = false }
+    scenario.diverge(1, output: 9, at: 103)
+    scenario.diverge(2, output: 9, at: 103)
+    scenario.view.slots[LaneSequence(103)] = SlotView(state: .done, owner: ReplicaIndex(0), call: 999)
+    let later = scenario.plan()
+    #expect(later.contains(.discardSlots(after: LaneSequence(102), through: LaneSequence(105))))
+    #expect(later.verdicts == [ReplicaIndex(1): .again, ReplicaIndex(2): .again])
   }
 
   @Test("A coordinator that starts anew in the middle of that ends it the same way")
@@ -172,8 +197,8 @@ struct VerdictTests {
     scenario.set = ReplicaSet()
     scenario.die(0)
     let actions = scenario.plan()
-    #expect(actions.contains(.discardSlots(after: LaneSequence(100), through: LaneSequence(105))))
-    #expect(actions.verdicts == [ReplicaIndex(1): .go, ReplicaIndex(2): .go])
+    #expect(actions.contains(.discardSlots(after: LaneSequence(99), through: LaneSequence(105))))
+    #expect(actions.verdicts == [ReplicaIndex(1): .again, ReplicaIndex(2): .again])
     #expect(actions.grants.count == 1)
   }
 

@@ -108,6 +108,7 @@ enum mfr_verdict { // answer to FAULTED and DIVERGED, written by the coordinator
   MFR_VERDICT_OWN = 1,      // all replicas fault there: it is the guest's own fault
   MFR_VERDICT_CONTINUE = 2, // take the slot as it is (divergence on which we are in the majority)
   MFR_VERDICT_DIE = 3,
+  MFR_VERDICT_AGAIN = 4,    // the slot has been emptied, its leader was wrong: come to it again
 };
 
 // Requests to one replica, served at its next call boundary; bits of mfr_replica.request.

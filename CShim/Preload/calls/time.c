@@ -46,7 +46,7 @@ long mfr_call_clock_gettime(struct mfr_call *c) {
   }
   default: {
     if (unlikely(mfr_pass_point(&t, c))) return -MFR_EINTR; // made anew
-    mfr_lane_check(&t, __NR_clock_gettime);
+    if (unlikely(mfr_lane_check(&t, __NR_clock_gettime))) return mfr_call_clock_gettime(c);
     long r = t.slot->result;
     __builtin_memcpy(&ts, t.slot->inline_data, sizeof ts);
     mfr_slot_signal(&t, c);
