@@ -75,6 +75,8 @@ public struct Event: Equatable, Sendable {
   public var untilDecision: Duration?
   /// From the death of a replica to its successor being in step, with memory of its own.
   public var untilInStep: Duration?
+  /// From its clone to a replica's being in step.
+  public var sinceClone: Duration?
   public var text: String?
 
   public init(_ name: String, _ replica: ReplicaView? = nil, level: Level = .info) {

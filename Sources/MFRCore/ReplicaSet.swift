@@ -273,6 +273,7 @@ public struct ReplicaSet: Sendable {
       // The first replica of a set is in step by itself; what is in step in the first round, an earlier coordinator has told.
       if first || replica.generation <= 1 && replica.index.rawValue == 0 { continue }
       var event = Event("in_step", replica)
+      event.sinceClone = replica.cloned.map(now.since)
       if !losses.isEmpty {
         event.untilInStep = now.since(losses.removeFirst())
         actions.append(.count(.respawn))

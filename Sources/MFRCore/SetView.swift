@@ -70,6 +70,8 @@ public struct ReplicaView: Equatable, Sendable {
   public var generation: UInt32 = 0
   /// Whom it is a clone of; nil for the first replica of an image.
   public var donor: ReplicaIndex?
+  /// When it was cloned.
+  public var cloned: Moment?
   public var verdictGiven = false
   public var cloneRequested = false
   public var unshareRequested = false

@@ -65,6 +65,7 @@ final class EventLog {
     if let settlement = event.settlement { members.append(.init("settled", .string(Self.text(settlement)))) }
     if let time = event.untilDecision { members.append(.init("us_to_decision", Self.microseconds(time))) }
     if let time = event.untilInStep { members.append(.init("us_to_in_step", Self.microseconds(time))) }
+    if let time = event.sinceClone { members.append(.init("us_from_clone", Self.microseconds(time))) }
     if let text = event.text { members.append(.init("text", .string(text))) }
     return .object(members)
   }
@@ -79,6 +80,7 @@ final class EventLog {
     if let settlement = event.settlement, settlement != .nothing { words.append("settled as \(Self.text(settlement))") }
     if let time = event.untilDecision { words.append("decided after \(Self.microseconds(time).text) us") }
     if let time = event.untilInStep { words.append("replaced after \(Self.microseconds(time).text) us") }
+    if let time = event.sinceClone { words.append("in step \(Self.microseconds(time).text) us after its clone") }
     if let text = event.text, !text.isEmpty { words.append("- \(text)") }
     return words.joined(separator: " ")
   }

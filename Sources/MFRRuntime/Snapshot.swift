@@ -45,6 +45,7 @@ extension SyncBuffer {
     view.unshared = copy.unshared != 0
     view.generation = copy.generation
     view.donor = copy.donor == 0 ? nil : ReplicaIndex((copy.donor - 1) % Self.replicaCount)
+    view.cloned = copy.cloned_ns == 0 ? nil : Moment(copy.cloned_ns)
     view.verdictGiven = copy.verdict != MFR_VERDICT_NONE.rawValue
     view.cloneRequested = copy.request & MFR_REQ_CLONE != 0
     view.unshareRequested = copy.request & MFR_REQ_UNSHARE != 0
