@@ -150,6 +150,7 @@ enum mfr_role mfr_lane_enter(struct mfr_turn *t, u32 nr, u64 need) {
       return MFR_ROLE_FOLLOW;
     }
     if (state == MFR_SLOT_EMPTY && i_hold_grant()) {
+      if (unlikely(mfr_self.unsharing)) mfr_unshare_step(); // it leads because no other one is further
       int retry = mfr_word_is_seq(w, mfr_self.seq) && (w & MFR_WORD_RETRY);
       if (!retry && mfr_load_acquire32(&h->live) == my_bit()) {
         t->retry = 0;
@@ -298,6 +299,7 @@ long mfr_blocking_step(struct mfr_turn *t, long nr, const long *a, int *joiner) 
     mfr_store_relaxed32(&me->phase, MFR_PHASE_GUEST);
     return -MFR_EINTR;
   }
+  for (u32 n = 32; unlikely(mfr_self.unsharing) && n; n--) mfr_unshare_step(); // the coordinator kicks for more
   if (t) mfr_before_block(t);
   long r = mfr_gate_blocking(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
   mfr_store_relaxed32(&me->phase, MFR_PHASE_GUEST);

@@ -266,7 +266,11 @@ public struct ReplicaSet: Sendable {
     defer { first = false }
     for replica in view.replicas where replica.takesPart && !isCondemned(replica) {
       if replica.state == .joining, !replica.unshared {
-        if !replica.unshareRequested { actions.append(.unshare(replica.index)) }
+        if !replica.unshareRequested {
+          actions.append(.unshare(replica.index))
+        } else if replica.index == view.leader {
+          actions.append(.nudge(replica.index))  // a leader that sleeps in a call does not get on with it
+        }
         lookAgain(in: .milliseconds(20))
       }
       guard replica.state == .running, replica.unshared, inStep.insert(Life(replica)).inserted else { continue }

@@ -8,11 +8,11 @@ public enum SelectionPolicy: String, CaseIterable, Sendable {
 
 /// The decisions of a policy.
 enum Selection {
-  /// Who leads after the leader has died: who is furthest; of equals, one whose memory is its own.
+  /// Who leads after the leader has died: one whose memory is its own; of those, who is furthest.
   static func heir(_ replicas: [ReplicaView]) -> ReplicaView? {
     let able = replicas.filter(\.canLead)
     return (able.isEmpty ? replicas.filter(\.takesPart) : able).max {
-      ($0.sequence, $0.unshared ? 1 : 0, $1.index) < ($1.sequence, $1.unshared ? 1 : 0, $0.index)
+      ($0.unshared ? 1 : 0, $0.sequence, $1.index) < ($1.unshared ? 1 : 0, $1.sequence, $0.index)
     }
   }
 
