@@ -34,6 +34,11 @@ static inline int linux_spawn_in_directory(posix_spawn_file_actions_t *actions, 
   return posix_spawn_file_actions_addchdir_np(actions, path);
 }
 
+int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
+static inline int linux_spawn_close_from(posix_spawn_file_actions_t *actions, int from) {
+  return posix_spawn_file_actions_addclosefrom_np(actions, from);
+}
+
 // The calling process dies with its parent.
 static inline int linux_die_with_parent(int signal) { return prctl(PR_SET_PDEATHSIG, signal); }
 

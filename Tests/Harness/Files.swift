@@ -42,15 +42,13 @@ public enum File {
 
   public static func readAll(_ fd: Int32, what: String) throws -> [UInt8] {
     var all: [UInt8] = []
-    let chunk = 65536
+    var chunk = [UInt8](repeating: 0, count: 65536)
     while true {
-      let start = all.count
-      all.append(contentsOf: repeatElement(0, count: chunk))
-      let n = try all.withUnsafeMutableBytes { bytes in
-        try call("read \(what)") { Glibc.read(fd, bytes.baseAddress.map { $0 + start }, chunk) }
+      let n = try chunk.withUnsafeMutableBytes { bytes in
+        try call("read \(what)") { Glibc.read(fd, bytes.baseAddress, bytes.count) }
       }
-      all.removeLast(chunk - n)
       if n == 0 { return all }
+      all += chunk[..<n]
     }
   }
 

@@ -25,7 +25,7 @@ public final class Child {
   public let arguments: [String]
   public private(set) var ending: Ending?
 
-  /// `descriptors`: what the child finds under 0, 1, 2, … (`nil`: /dev/null).
+  /// `descriptors`: what the child finds under 0, 1, 2, … (`nil`: /dev/null). It finds no other.
   public init(
     _ arguments: [String], descriptors: [Int32?] = [nil, nil, nil], directory: String? = nil,
     environment: [String: String] = [:]
@@ -44,6 +44,7 @@ public final class Child {
         posix_spawn_file_actions_addopen(&actions, target, "/dev/null", O_RDWR, 0)
       }
     }
+    linux_spawn_close_from(&actions, Int32(descriptors.count))
     if let directory { linux_spawn_in_directory(&actions, directory) }
 
     var attributes = posix_spawnattr_t()

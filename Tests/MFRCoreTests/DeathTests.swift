@@ -79,7 +79,8 @@ struct DeathTests {
     #expect(scenario.plan().isEmpty)
   }
 
-  @Test("A replica that is killed for a fault counts as lost from then on: its successor may be in step before it is dead")
+  @Test(
+    "A replica that is killed for a fault counts as lost from then on: its successor may be in step before it is dead")
   func successorBeforeDeath() {
     var scenario = Scenario()
     scenario.fault(0)

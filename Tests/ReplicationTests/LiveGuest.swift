@@ -34,7 +34,10 @@ final class LiveGuest {
   }
 
   var anchor: pid_t { guest.child.pid }
-  var output: String { (try? File.text(directory + "/guest.out")) ?? "" }
+  private var outputSize: off_t {
+    var status = stat()
+    return stat(directory + "/guest.out", &status) == 0 ? status.st_size : 0
+  }
 
   /// Pids of the replicas, the leader's first.
   func replicas() throws -> [pid_t] {
@@ -52,8 +55,8 @@ final class LiveGuest {
   }
 
   func waitForProgress() throws {
-    let before = output.utf8.count
-    guard wait(upTo: .seconds(10), until: { output.utf8.count > before }) else {
+    let before = outputSize
+    guard wait(upTo: .seconds(10), until: { outputSize > before }) else {
       throw Failure("no output for 10 s: \(try guest.status().line)")
     }
   }
@@ -61,7 +64,7 @@ final class LiveGuest {
   /// Ends the guest with SIGTERM and returns how it ended. Its output must be without a gap.
   func end() throws -> Ending {
     let ending = guest.child.stop(SIGTERM)
-    let lines = output.split(separator: "\n")
+    let lines = try File.text(directory + "/guest.out").split(separator: "\n")
     for (index, line) in lines.enumerated() where line != "\(index)" {
       throw Failure("line \(index) of the output is '\(line)'")
     }

@@ -81,7 +81,7 @@ enum PageFrames {
 struct SeparateMemoryTests {
   /// The same in an interpreter, whose memory is less orderly.
   static let python = [
-    "python3", "-c",
+    Tool.find("python3") ?? "python3", "-c",
     """
     import time
     kept = []
@@ -106,6 +106,22 @@ struct SeparateMemoryTests {
     try guest.kill(replica: try guest.replicas()[2])
     try expectSeparate(guest, "after the loss of a follower")
     #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
+  @Test("Pages that a fork has left in common are seen")
+  func control() throws {
+    let parent = try Child([try #require(Tool.find("python3")), "-c", "import os, time; os.fork(); time.sleep(60)"])
+    defer { parent.stop(SIGKILL) }
+    var child: pid_t?
+    _ = wait(upTo: .seconds(10)) {
+      child = (try? File.text("/proc/\(parent.pid)/task/\(parent.pid)/children")).flatMap {
+        $0.split(separator: " ").first.flatMap { pid_t($0) }
+      }
+      return child != nil
+    }
+    let pids = [parent.pid, try #require(child)]
+    defer { kill(pids[1], SIGKILL) }
+    #expect(try PageFrames.shared(between: pids).shared.count > 100)
   }
 
   private func expectSeparate(_ guest: LiveGuest, _ when: String) throws {
