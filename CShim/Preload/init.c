@@ -210,7 +210,17 @@ __attribute__((constructor)) static void mfr_start(int argc, char **argv, char *
   {
     u32 level = h->start_level < MFR_MAX_REPLICAS ? h->start_level : MFR_MAX_REPLICAS - 1;
     for (u32 i = 1; i <= level; i++) {
-      if (mfr_clone_replica(i) != 0) continue;
+      // The first duplicate starts the lane, and then the coordinator makes what is missing: the place is reserved as
+      // it does it, and the request shows that the clone is under way.
+      struct mfr_replica *r = mfr_replica_at(mfr_self.base, i);
+      if (!mfr_cas_acqrel32(&r->state, MFR_REPLICA_FREE, MFR_REPLICA_RESERVED)) continue;
+      r->generation++;
+      mfr_self.me->request_arg = i;
+      mfr_or_acqrel32(&mfr_self.me->request, MFR_REQ_CLONE);
+      if (mfr_clone_replica(i) != 0) {
+        mfr_and_acqrel32(&mfr_self.me->request, ~MFR_REQ_CLONE);
+        continue;
+      }
       mfr_self.became_joiner = 0;
       mfr_store_release32(&h->mode, MFR_MODE_LANE); // in case the donor dies just now
       return;
