@@ -194,6 +194,30 @@ int mfr_host_getitimer(int which, void *out32) { return result_of(syscall(SYS_ge
 int mfr_host_setitimer(int which, const void *in32, void *out32) {
   return result_of(syscall(SYS_setitimer, which, in32, out32));
 }
+int mfr_host_timer_create(int clock, const void *event) {
+  struct {
+    uint64_t value;
+    int32_t signo, notify, thread;
+    uint8_t rest[44];
+  } e;
+  int timer = -1;
+  _Static_assert(sizeof e == 64, "struct sigevent");
+  if (event) {
+    memcpy(&e, event, sizeof e);
+    if (e.notify & 4 /* SIGEV_THREAD_ID */) {
+      if (e.thread != getpid()) return -EINVAL;
+      e.notify &= ~4;
+    }
+  }
+  int r = result_of(syscall(SYS_timer_create, clock, event ? &e : NULL, &timer));
+  return r < 0 ? r : timer;
+}
+int mfr_host_timer_settime(int timer, int flags, const void *in32, void *out32) {
+  return result_of(syscall(SYS_timer_settime, timer, flags, in32, out32));
+}
+int mfr_host_timer_gettime(int timer, void *out32) { return result_of(syscall(SYS_timer_gettime, timer, out32)); }
+int mfr_host_timer_getoverrun(int timer) { return result_of(syscall(SYS_timer_getoverrun, timer)); }
+int mfr_host_timer_delete(int timer) { return result_of(syscall(SYS_timer_delete, timer)); }
 uint64_t mfr_host_cpu_ns(int pid, int user_only) {
   // The kernel's encoding (posix-timers_types.h): ~pid above three bits, 0 CPUCLOCK_PROF, 1 CPUCLOCK_VIRT.
   clockid_t clock = (clockid_t)((unsigned)~pid << 3 | (user_only ? 1u : 0u));

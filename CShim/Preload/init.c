@@ -202,6 +202,7 @@ __attribute__((constructor)) static void mfr_start(int argc, char **argv, char *
     u32 *word = (u32 *)&h->exec_pid;
     for (u32 v; (v = mfr_load_acquire32(word)) != 0;) mfr_futex_wait(word, v, &look);
     mfr_store_release32(&h->exec_arrived, 0);
+    mfr_timers_forget();
     mfr_self.mode = MFR_ON_LANE;
     mfr_store_release32(&h->mode, MFR_MODE_LANE);
     return; // the coordinator makes the duplicates: it always does when some are missing

@@ -352,7 +352,8 @@ void mfr_signal_point(struct mfr_frame *f); // dispatch.c: takes signals in a sl
 void mfr_devirtualize(struct mfr_frame *frame);
 void mfr_guest_dies(u32 signo) __attribute__((noreturn));
 void mfr_return_lent(void);
-void mfr_timers_to_kernel(void);
+void mfr_timers_to_kernel(void); // timer.c
+void mfr_timers_forget(void);
 void mfr_child_sigsys(void); // a forked child that stays under dispatch keeps our SIGSYS handler
 long mfr_raise_self_in_lane(u32 signo, const struct mfr_siginfo *info);
 int mfr_is_default_ignored(u32 signo);
@@ -362,7 +363,7 @@ void mfr_await_verdict(u32 signo, i32 code, u64 address, u64 ip);
 // ---- process.c / collapse ----------------------------------------------------------------------------
 void mfr_collapse(const char *reason, int permanent);
 void mfr_go_native(const char *reason, struct mfr_frame *frame);
-long mfr_rpc(struct mfr_turn *t, u32 nr, const long *args, int blocking, int *joiner);
+long mfr_rpc(struct mfr_turn *t, u32 nr, const long *args, const void *in, u32 bytes, int blocking, int *joiner);
 extern char **mfr_environ_strip(char **env);
 
 // ---- vdso.c, patch.c -----------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ public final class Anchor: Sendable {
         buffer.store(mfr_header_anchor_ppid(buffer.base), getppid())
         switch number {
         case SIGCHLD: childChanged(signal, &state)
-        case 1...64: forward(signal, &state)
+        case 1...64:
+          if let signal = state.calls.posixTimers.translate(signal, pending: isPending) { forward(signal, &state) }
         default: break
         }
         postHeld(&state)

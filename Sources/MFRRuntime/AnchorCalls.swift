@@ -8,7 +8,7 @@ import Glibc
 struct AnchorCalls {
   /// Pids of replicas that were reaped; their SIGCHLD may come later than that.
   private var reapedReplicas: Set<Int32> = []
-  private var answered: (sequence: UInt64, result: Int64, data: [UInt8])?
+  private var answered: (sequence: UInt64, number: UInt32, result: Int64, data: [UInt8])?
   /// Children of the guest whose end has been told to it.
   private var told: Set<Int32> = []
   /// Children of the guest seen so far: saves looking through /proc.
@@ -17,7 +17,8 @@ struct AnchorCalls {
   private var kept: Set<Int32> = []
   /// The guest ignores SIGCHLD, or has SA_NOCLDWAIT: children vanish when they end.
   private var vanish = false
-  private(set) var timers = CpuTimers()
+  private var timers = CpuTimers()
+  var posixTimers = PosixTimers()
   private var leader: Int32 = 0
   /// PR_SET_PDEATHSIG of the guest. The kernel keeps it by thread, and forgets it in a new one.
   private var deathSignal: Int32 = 0
@@ -39,7 +40,7 @@ struct AnchorCalls {
     let call = mfr_host_rpc(base)
     let sequence = call.pointee.seq
     let data = UnsafeMutableRawBufferPointer(start: mfr_host_rpc_data(base), count: Self.dataBytes)
-    if let answered, answered.sequence == sequence {
+    if let answered, answered.sequence == sequence, answered.number == call.pointee.nr {
       data.copyBytes(from: answered.data)
       finish(buffer, answered.result)
       return
@@ -53,7 +54,8 @@ struct AnchorCalls {
       return
     }
     if result < -4095 { result = Int64(-EINVAL) }
-    answered = (sequence, result, Array(data))
+    answered = (sequence, call.pointee.nr, result, Array(data))
+    buffer.store(mfr_header_posix_timers(base), UInt32(posixTimers.count))
     finish(buffer, result)
   }
 
@@ -100,6 +102,14 @@ struct AnchorCalls {
     case 38 where int(0) == 0: return Int64(mfr_host_setitimer(0, start, start + 32))
     case 36: return Int64(timers.get(int(0), data, at: 0, leader: leader))
     case 38: return Int64(timers.set(int(0), data, leader: leader))
+    case 222: return posixTimers.create(int(0), data)
+    case 223: return posixTimers.set(int(0), int(1), start)
+    case 224: return posixTimers.get(int(0), start)
+    case 225: return posixTimers.overrun(int(0))
+    case 226: return posixTimers.delete(int(0))
+    case 59:
+      posixTimers.deleteAll()
+      return 0
     case 157 where int(0) == 1:
       let result = mfr_host_pdeathsig(int(1))
       if result == 0 { deathSignal = int(1) }

@@ -64,6 +64,11 @@ extension Anchor {
     buffer.wakeAnchor()
   }
 
+  /// Whether a signal of the same timer waits for the guest.
+  func isPending(_ signal: RawSignal) -> Bool {
+    mfr_host_timer_signal_waits(buffer.base, UInt32(signal.number), signal.timer) != 0
+  }
+
   /// Posts the signal that had to wait, if there is room now.
   func postHeld(_ state: inout State) {
     guard let signal = state.held else { return }

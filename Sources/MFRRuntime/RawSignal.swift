@@ -14,6 +14,17 @@ struct RawSignal {
     }
   }
 
+  /// Of a signal that a timer sent: its number, and how often it has expired since beyond the first time.
+  var timer: Int32 {
+    get { bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 16, as: Int32.self) } }
+    set { bytes.withUnsafeMutableBytes { $0.storeBytes(of: newValue, toByteOffset: 16, as: Int32.self) } }
+  }
+  var overrun: Int32 { bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 20, as: Int32.self) } }
+  var value: UInt64 {
+    get { bytes.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: 24, as: UInt64.self) } }
+    set { bytes.withUnsafeMutableBytes { $0.storeBytes(of: newValue, toByteOffset: 24, as: UInt64.self) } }
+  }
+
   /// Number, code, sender or child, and exit status.
   var info: mfr_host_siginfo {
     bytes.withUnsafeBytes { raw in

@@ -1,5 +1,4 @@
 // Abstract: timer_create, timer_settime, timer_gettime and timer_getoverrun with a signal.
-// Collapse: yes
 #include "guest.h"
 
 static volatile int ticks, value;

@@ -263,7 +263,8 @@ struct mfr_header {
   uint32_t attached;           // number of shim attachments (start and each exec), futex
   uint32_t level;              // wanted level now; coordinator writes
   uint32_t exec_arrived;       // 1: the image that execve made waits until the others have gone
-  uint32_t pad3[3];
+  uint32_t posix_timers;       // anchor: how many timers of timer_create there are
+  uint32_t pad3[2];
   // Exit: written by the replica that ends the guest, inside its claimed slot.
   uint32_t exit_kind; // enum mfr_exit_kind; release: exit_value is there
   int32_t exit_value;

@@ -70,6 +70,7 @@ MFR_HEADER_FIELD(uint32_t, no_grow)
 MFR_HEADER_FIELD(uint32_t, exec_count)
 MFR_HEADER_FIELD(uint32_t, attached)
 MFR_HEADER_FIELD(uint32_t, exec_arrived)
+MFR_HEADER_FIELD(uint32_t, posix_timers)
 MFR_HEADER_FIELD(uint32_t, level)
 MFR_HEADER_FIELD(uint32_t, exit_kind)
 MFR_HEADER_FIELD(int32_t, exit_value)
@@ -96,6 +97,21 @@ static inline char *_Nonnull mfr_header_name(void *_Nonnull base) { return mfr_h
 static inline int mfr_host_signal_waits(void *_Nonnull base, uint32_t signo) {
   uint64_t word = 0;
   return mfr_signal_next(base, signo, &word) != NULL;
+}
+// Whether a signal of that timer does. Not exact: it may be taken at this moment.
+static inline int mfr_host_timer_signal_waits(void *_Nonnull base, uint32_t signo, int32_t timer) {
+  uint32_t first, end;
+  mfr_pending_span(signo, &first, &end);
+  for (uint32_t i = first; i < end; i++) {
+    const struct mfr_pending *p = &mfr_header_of(base)->pending[i];
+    uint64_t word = mfr_load_acquire64(&p->word);
+    int32_t code, tid;
+    __builtin_memcpy(&code, p->info + 8, 4);
+    __builtin_memcpy(&tid, p->info + 16, 4);
+    if (mfr_pending_state_of(word) == MFR_PENDING_READY && mfr_pending_signo(word) == signo && code == -2 && tid == timer)
+      return 1;
+  }
+  return 0;
 }
 // Notes that the process of that pid was a replica of the set.
 static inline void mfr_host_note_past(void *_Nonnull base, int32_t pid) {
@@ -225,6 +241,13 @@ int mfr_host_getitimer(int which, void *_Nonnull out32);
 int mfr_host_setitimer(int which, const void *_Nonnull in32, void *_Nonnull out32);
 // Processor time of a process: in user mode, or all of it; 0 when it is gone.
 uint64_t mfr_host_cpu_ns(int pid, int user_only);
+// timer_create: `event` is a struct sigevent of 64 bytes, or NULL; the thread that it may name is this process.
+// Returns the kernel's number, or -errno.
+int mfr_host_timer_create(int clock, const void *_Nullable event);
+int mfr_host_timer_settime(int timer, int flags, const void *_Nonnull in32, void *_Nonnull out32);
+int mfr_host_timer_gettime(int timer, void *_Nonnull out32);
+int mfr_host_timer_getoverrun(int timer);
+int mfr_host_timer_delete(int timer);
 int mfr_host_pdeathsig(int signo);
 int mfr_host_get_pdeathsig(void);
 int mfr_host_subreaper(int on); // on < 0: tells

@@ -11,11 +11,6 @@ static long native(struct mfr_call *c, const char *reason) {
 
 COLLAPSES(signalfd, "reads signals from a descriptor (signalfd)")
 COLLAPSES(signalfd4, "reads signals from a descriptor (signalfd)")
-COLLAPSES(timer_create, "uses POSIX timers (timer_create)")
-COLLAPSES(timer_settime, "uses POSIX timers")
-COLLAPSES(timer_gettime, "uses POSIX timers")
-COLLAPSES(timer_getoverrun, "uses POSIX timers")
-COLLAPSES(timer_delete, "uses POSIX timers")
 COLLAPSES(shmget, "uses System V shared memory")
 COLLAPSES(shmat, "uses System V shared memory")
 COLLAPSES(shmdt, "uses System V shared memory")

@@ -24,8 +24,9 @@ static void no_consume(struct mfr_call *c, void *ctx, const u8 *data, long resul
 }
 
 // ---- calls to the anchor --------------------------------------------------------------------------------
-// One post for each sequence: a successor that posts the same sequence again gets the same answer.
-long mfr_rpc(struct mfr_turn *t, u32 nr, const long *args, int blocking, int *joiner) {
+// One post for each sequence: a successor that posts the same sequence again gets the same answer. `in`: what
+// the call reads from memory, NULL if nothing.
+long mfr_rpc(struct mfr_turn *t, u32 nr, const long *args, const void *in, u32 bytes, int blocking, int *joiner) {
   struct mfr_header *h = mfr_self.h;
   struct mfr_rpc *rpc = &h->rpc;
   *joiner = 0;
@@ -33,6 +34,7 @@ long mfr_rpc(struct mfr_turn *t, u32 nr, const long *args, int blocking, int *jo
       mfr_load_acquire32(&rpc->state) == MFR_RPC_IDLE) {
     rpc->nr = nr;
     for (u32 i = 0; i < 6; i++) rpc->args[i] = (u64)args[i];
+    if (in) memcpy(rpc->data, in, bytes < sizeof rpc->data ? bytes : sizeof rpc->data);
     rpc->cancel = 0;
     rpc->seq = mfr_self.seq + 1;
     mfr_store_release32(&rpc->state, MFR_RPC_POSTED);
@@ -68,7 +70,7 @@ static u64 rpc_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
 static long rpc_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
   struct rpc_ctx *x = ctx;
   int joiner;
-  long r = mfr_rpc(data ? t : NULL, c->nr, c->a, x->blocking, &joiner);
+  long r = mfr_rpc(data ? t : NULL, c->nr, c->a, NULL, 0, x->blocking, &joiner);
   if (joiner) return MFR_AGAIN;
   if (x->bytes) memcpy(data ? data : x->out, mfr_self.h->rpc.data, x->bytes);
   return r;

@@ -55,7 +55,7 @@ static long action_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8
     int now = handler == 1 || (x->new.flags & MFR_SA_NOCLDWAIT);
     static const long none[6];
     int joiner;
-    if (was != now) mfr_rpc(t, __NR_rt_sigaction, none, 0, &joiner);
+    if (was != now) mfr_rpc(t, __NR_rt_sigaction, none, NULL, 0, 0, &joiner);
     h->sig_child_flags = (u32)x->new.flags & (MFR_SA_NOCLDSTOP | MFR_SA_NOCLDWAIT);
   }
   h->sig_ignored = handler == 1 ? h->sig_ignored | bit : h->sig_ignored & ~bit;
@@ -353,87 +353,4 @@ long mfr_call_sigaltstack(struct mfr_call *c) {
     } else return -MFR_EFAULT;
   }
   return 0;
-}
-
-// ---- interval timers belong to the process that the outside knows: the anchor ------------------------------------
-struct timer_ctx {
-  u8 in[32];
-  u8 out[64];
-  u32 has_in;
-};
-static u64 timer_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
-  (void)c;
-  *hash = mfr_hash(((struct timer_ctx *)ctx)->in, 32, 0);
-  return 64;
-}
-static long timer_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
-  struct timer_ctx *x = ctx;
-  int joiner = 0;
-  memcpy(mfr_self.h->rpc.data, x->in, 32);
-  long r = mfr_rpc(t, c->nr, c->a, 0, &joiner);
-  memcpy(data ? data : x->out, mfr_self.h->rpc.data, 64);
-  return r;
-}
-static u32 timer_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)ctx, (void)data, (void)result;
-  return 64;
-}
-static void timer_consume(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)result;
-  memcpy(((struct timer_ctx *)ctx)->out, data, 64);
-}
-static const struct mfr_shape timer_shape = {timer_prepare, timer_produce, timer_used, timer_consume, NULL};
-
-long mfr_call_alarm(struct mfr_call *c) {
-  struct timer_ctx x;
-  memset(&x, 0, sizeof x);
-  return mfr_lane_call(c, &timer_shape, &x);
-}
-long mfr_call_setitimer(struct mfr_call *c) {
-  if ((u32)c->a[0] > 2) return -MFR_EINVAL;
-  struct timer_ctx x;
-  memset(&x, 0, sizeof x);
-  if (c->a[1]) {
-    if (MFR_TRY()) {
-      memcpy(x.in, (const void *)c->a[1], 32);
-      MFR_TRY_END();
-    } else return -MFR_EFAULT;
-  }
-  long r = mfr_lane_call(c, &timer_shape, &x);
-  if (r == 0 && c->a[2]) {
-    if (MFR_TRY()) {
-      memcpy((void *)c->a[2], x.out + 32, 32);
-      MFR_TRY_END();
-    } else r = -MFR_EFAULT;
-  }
-  return r;
-}
-long mfr_call_getitimer(struct mfr_call *c) {
-  if ((u32)c->a[0] > 2) return -MFR_EINVAL;
-  struct timer_ctx x;
-  memset(&x, 0, sizeof x);
-  long r = mfr_lane_call(c, &timer_shape, &x);
-  if (r == 0) {
-    if (MFR_TRY()) {
-      memcpy((void *)c->a[1], x.out, 32);
-      MFR_TRY_END();
-    } else r = -MFR_EFAULT;
-  }
-  return r;
-}
-
-// Leaving the lane, alone: from now on the timers are the kernel's business.
-void mfr_timers_to_kernel(void) {
-  for (long which = 0; which < 3; which++) {
-    struct timer_ctx x;
-    struct mfr_call c;
-    memset(&x, 0, sizeof x);
-    memset(&c, 0, sizeof c);
-    c.nr = __NR_setitimer;
-    c.a[0] = which;
-    if (mfr_lane_call(&c, &timer_shape, &x) != 0) continue;
-    u64 old[4];
-    memcpy(old, x.out + 32, sizeof old);
-    if (old[2] | old[3]) SYS3(setitimer, which, old, 0);
-  }
 }
