@@ -374,6 +374,7 @@ u64 mfr_patch_site(u64 rip, u32 nr);
 
 // ---- dispatch.c ----------------------------------------------------------------------------------------
 long mfr_dispatch(struct mfr_call *c);
+int mfr_waits_for_anchor(void); // native mode, and children that were forked on the lane
 long mfr_off_lane(struct mfr_call *c); // process.c: native mode and forked children
 long mfr_dispatch6(long nr, long a0, long a1, long a2, long a3, long a4, long a5);
 

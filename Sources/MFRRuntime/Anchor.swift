@@ -102,6 +102,7 @@ public final class Anchor: Sendable {
   }
 
   private func childOfGuest(_ signal: RawSignal, _ state: inout State) {
+    buffer.noteChildEvent()
     if AnchorCalls.childrenVanish(buffer) { state.calls.reapVanishing(signal.info.pid) }
     // SA_NOCLDSTOP: only ends are told.
     let code = signal.info.code

@@ -88,6 +88,9 @@ public struct SyncBuffer: @unchecked Sendable {
   /// Makes the anchor's call thread look for calls and for replicas that may be reaped.
   public func wakeAnchor() { bump(mfr_header_anchor_wake(base)) }
 
+  /// Lets a guest that is off the lane look after its children.
+  func noteChildEvent() { bump(mfr_header_child_event(base)) }
+
   private func bump(_ futex: UnsafeMutablePointer<UInt32>) {
     _ = mfr_add_acqrel32(futex, 1)
     _ = mfr_host_futex_wake(futex, Int32.max)

@@ -264,7 +264,8 @@ struct mfr_header {
   uint32_t level;              // wanted level now; coordinator writes
   uint32_t exec_arrived;       // 1: the image that execve made waits until the others have gone
   uint32_t posix_timers;       // anchor: how many timers of timer_create there are
-  uint32_t pad3[2];
+  uint32_t child_event;        // futex: anchor increments it when a child of the guest has changed
+  uint32_t pad3;
   // Exit: written by the replica that ends the guest, inside its claimed slot.
   uint32_t exit_kind; // enum mfr_exit_kind; release: exit_value is there
   int32_t exit_value;

@@ -587,12 +587,128 @@ long mfr_call_exit_group(struct mfr_call *c) {
 long mfr_call_exit(struct mfr_call *c) { return mfr_call_exit_group(c); }
 
 // ---- off the lane ----------------------------------------------------------------------------------------------------
-// Native mode: only pids are translated. A spawn child: watched until its exec.
-long mfr_off_lane(struct mfr_call *c) {
-  if (mfr_self.mode == MFR_NATIVE) {
-    if (c->nr == __NR_getpid) return mfr_self.vpid;
-    if (c->nr == __NR_getppid) return mfr_self.h->anchor_ppid;
+// Native mode. Calls reach the shim by libc's entries and by sites that were patched on the lane; what is raw
+// goes to the kernel. Pids are those of the outside, and what the anchor had made for the guest is still there:
+// children that were forked on the lane, timers.
+
+// The guest itself, not a child that it has forked since (which still has our state).
+static int is_guest(void) { return (i32)SYS0(getpid) == mfr_self.rpid; }
+
+static u32 anchor_lock;
+// Any thread may come here, and a signal handler: with all signals blocked nobody waits for itself.
+static long ask_off_lane(u32 nr, const long *args, const void *in, u32 bytes, u8 *out, u32 out_bytes) {
+  u64 all = ~0ull, mask = 0;
+  int joiner;
+  SYS4(rt_sigprocmask, 2, &all, &mask, 8);
+  while (!mfr_cas_acqrel32(&anchor_lock, 0, 1)) mfr_futex_wait(&anchor_lock, 1, NULL);
+  mfr_self.seq++;
+  long r = mfr_rpc(NULL, nr, args, in, bytes, 0, &joiner);
+  if (out) memcpy(out, mfr_self.h->rpc.data, out_bytes);
+  mfr_store_release32(&anchor_lock, 0);
+  mfr_futex_wake(&anchor_lock);
+  SYS4(rt_sigprocmask, 2, &mask, NULL, 8);
+  return r;
+}
+
+static int anchor_has(i32 pid) { // 0: any child
+  for (u32 i = 0; i < MFR_MAX_CHILDREN; i++) {
+    i32 child = mfr_child_at(mfr_self.base, i);
+    if (child > 0 && (pid == 0 || child == pid)) return 1;
   }
+  return mfr_load_relaxed32(&mfr_self.h->children_lost) != 0;
+}
+
+int mfr_waits_for_anchor(void) { return mfr_self.mode == MFR_NATIVE && is_guest() && anchor_has(0); }
+
+// wait4 and waitid, for children of two parents: ours and the anchor's.
+static long wait_off_lane(struct mfr_call *c) {
+  int by_id = c->nr == __NR_waitid;
+  u32 opt = by_id ? 3 : 2;
+  i32 one = by_id ? ((u32)c->a[0] == 1 ? (i32)c->a[1] : 0) : (i32)c->a[0] > 0 ? (i32)c->a[0] : 0;
+  u8 out[512];
+  if (one && !anchor_has(one)) return mfr_gate(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], 0);
+  long a[6];
+  __builtin_memcpy(a, c->a, sizeof a);
+  a[opt] |= 1; // WNOHANG
+  for (;;) {
+    u32 seen = mfr_load_acquire32(&mfr_self.h->child_event);
+    long ours = -MFR_ECHILD;
+    u64 info[16] = {0};
+    if (!one) {
+      if (by_id) ours = mfr_gate(c->nr, a[0], a[1], (long)info, a[3], a[4], 0);
+      else ours = mfr_gate(c->nr, a[0], a[1], a[2], a[3], 0, 0);
+      if (by_id && ours == 0 && (u32)info[0]) { // si_signo: there is one
+        if (c->a[2]) memcpy((void *)c->a[2], info, sizeof info);
+        return 0;
+      }
+      if ((!by_id && ours > 0) || (ours < 0 && ours != -MFR_ECHILD)) return ours;
+    }
+    memset(out, 0, sizeof out);
+    long theirs = ask_off_lane(c->nr, a, NULL, 0, out, sizeof out);
+    if (by_id && theirs == 0 && out[256]) {
+      if (c->a[2]) memcpy((void *)c->a[2], out + 256, 128);
+      if (c->a[4]) memcpy((void *)c->a[4], out + 16, 144);
+      return 0;
+    }
+    if (!by_id && theirs > 0) {
+      if (c->a[1]) memcpy((void *)c->a[1], out, 4);
+      if (c->a[3]) memcpy((void *)c->a[3], out + 16, 144);
+      return theirs;
+    }
+    if (theirs < 0 && theirs != -MFR_ECHILD) return theirs;
+    if (theirs < 0 && ours < 0) return -MFR_ECHILD;
+    if (c->a[opt] & 1) {
+      if (by_id && c->a[2]) memset((void *)c->a[2], 0, 128);
+      return 0;
+    }
+    if (theirs < 0) return mfr_gate(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], 0);
+    // SIGCHLD wakes us for children of our own, when the guest does not block it; else we look now and then.
+    struct mfr_timespec pause = {0, 10000000};
+    if (mfr_futex_wait(&mfr_self.h->child_event, seen, ours >= 0 ? &pause : NULL) == -MFR_EINTR) return -MFR_EINTR;
+  }
+}
+
+static long timer_off_lane(struct mfr_call *c) {
+  u8 out[64];
+  const void *in = c->nr == __NR_timer_settime ? (const void *)c->a[2] : NULL;
+  if (c->nr == __NR_timer_settime && !in) return -MFR_EINVAL;
+  long r = ask_off_lane(c->nr, c->a, in, 32, out, sizeof out);
+  if (r != 0) return r;
+  if (c->nr == __NR_timer_settime && c->a[3]) memcpy((void *)c->a[3], out + 32, 32);
+  if (c->nr == __NR_timer_gettime) memcpy((void *)c->a[1], out, 32);
+  return r;
+}
+
+static long native(struct mfr_call *c) {
+  long r;
+  switch (c->nr) {
+  case __NR_getpid:
+  case __NR_gettid:
+    r = c->nr == __NR_getpid ? SYS0(getpid) : SYS0(gettid);
+    return r == mfr_self.rpid ? mfr_self.vpid : r;
+  case __NR_getppid:
+    if (is_guest()) return mfr_self.h->anchor_ppid;
+    r = SYS0(getppid);
+    return r == mfr_self.rpid ? mfr_self.vpid : r;
+  case __NR_wait4:
+  case __NR_waitid:
+    if (mfr_waits_for_anchor()) return wait_off_lane(c);
+    break;
+  case __NR_timer_settime:
+  case __NR_timer_gettime:
+  case __NR_timer_getoverrun:
+  case __NR_timer_delete:
+    if ((i32)c->a[0] >= 0x40000000 && is_guest()) return timer_off_lane(c); // numbers that the anchor gave
+    break;
+  default:
+    break;
+  }
+  return mfr_gate(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
+}
+
+// A spawn child: watched until its exec.
+long mfr_off_lane(struct mfr_call *c) {
+  if (mfr_self.mode == MFR_NATIVE) return native(c);
   if (mfr_self.mode == MFR_CHILD && spawn_report && (i32)SYS0(getpid) == mfr_self.rpid) {
     u64 set = 0;
     switch (c->nr) {
