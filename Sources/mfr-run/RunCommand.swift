@@ -28,6 +28,7 @@ struct RunCommand {
           "no usable libmfrshim.so beside \(tool) or in ../lib/mfr; run Scripts/build, or install it there"
             + " (its path may hold no space and no colon)")
       }
+      if !options.verbose { checkEvents() }  // the coordinator's own complaint is only seen with -v
       let launch = Launch(
         options: options, program: program, arguments: arguments(of: program), shim: shim, tool: tool, mask: mask)
       try launch.start().run()
@@ -37,6 +38,18 @@ struct RunCommand {
       Self.fail(failure.status, failure.description)
     } catch {
       Self.fail(125, "cannot start: \(error)")
+    }
+  }
+
+  /// Says early that the events file cannot be written; the program runs all the same.
+  private func checkEvents() {
+    guard !options.events.isEmpty else { return }
+    let file = open(options.events, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0o644)
+    if file >= 0 {
+      close(file)
+    } else {
+      let line = "mfr-run: warning: cannot open \(options.events): \(SystemError.text(errno)); events are lost\n"
+      _ = line.withCString { write(2, $0, strlen($0)) }
     }
   }
 

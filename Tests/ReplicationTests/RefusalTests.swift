@@ -38,6 +38,15 @@ struct RefusalTests {
     try expect(125, ["true"], environment: "MFR_SHIM=/no/such/library")
   }
 
+  @Test("Events that cannot be written are told of in one line; the program runs")
+  func noEvents() throws {
+    let run = try output(of: [try Tools.path("mfr-run"), "--events", "/no/such/folder/events", "echo", "here"])
+    #expect(run.ending == .exited(0) && run.out == "here\n")
+    #expect(
+      run.error
+        == "mfr-run: warning: cannot open /no/such/folder/events: No such file or directory; events are lost\n")
+  }
+
   private func expect(_ status: Int32, _ arguments: [String], environment: String = "MFR=") throws {
     let (ending, out, errors) = try output(of: ["env", environment, try Tools.path("mfr-run")] + arguments)
     #expect(ending == .exited(status), "\(arguments): \(ending), \(errors)")
