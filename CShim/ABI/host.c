@@ -40,6 +40,10 @@ uint64_t mfr_host_realtime_ns(void) { return clock_ns(CLOCK_REALTIME); }
 int mfr_host_gettid(void) { return (int)syscall(SYS_gettid); }
 int mfr_host_memfd(const char *name) { return result_of(memfd_create(name, MFD_CLOEXEC)); }
 int mfr_host_tgkill(int pid, int tid, int signo) { return result_of(syscall(SYS_tgkill, pid, tid, signo)); }
+int mfr_host_kick(void *base, uint32_t place, int pid) {
+  if (!mfr_kick_due(mfr_replica_at(base, place), mfr_host_now_ns())) return 0;
+  return mfr_host_tgkill(pid, pid, MFR_KICK_SIGNAL);
+}
 int mfr_host_kill(int pid, int signo) { return result_of(syscall(SYS_kill, pid, signo)); }
 int mfr_host_sigqueueinfo(int pid, int signo, const void *siginfo) {
   return result_of(syscall(SYS_rt_sigqueueinfo, pid, signo, siginfo));

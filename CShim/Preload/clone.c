@@ -49,6 +49,7 @@ int mfr_clone_replica(u32 index) {
   r->faults = me->faults;
   r->phase = MFR_PHASE_GUEST;
   r->bid = 0;
+  r->kicked = 0;
   r->park = 0;
   r->request = 0;
   r->verdict = MFR_VERDICT_NONE;

@@ -167,6 +167,7 @@ __attribute__((constructor)) static void mfr_start(int argc, char **argv, char *
     h->exec_count++;
   }
   mfr_self.me->pid = mfr_self.rpid;
+  mfr_self.me->kicked = 0;
   SYS5(prctl, 1 /* PR_SET_PDEATHSIG */, MFR_SIGKILL, 0, 0, 0);
   if (SYS0(getppid) != h->anchor_pid) SYS1(exit_group, 125);
   h->sig_caught = h->sig_ignored = 0;

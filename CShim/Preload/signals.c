@@ -209,11 +209,13 @@ static void kicked_in_guest(struct mfr_frame *f) {
   } else if (mfr_load_acquire64(&h->signal_point) != mfr_self.seq + 1) {
     return;
   }
+  real_mask(SIG_UNBLOCK, SIG_BIT(MFR_KICK_SIGNAL)); // the guest's handler runs in here, and makes calls
   mfr_signal_point(f);
 }
 
 static void on_kick(int signo, struct mfr_siginfo *info, struct mfr_frame *f) {
   (void)signo, (void)info;
+  mfr_store_release32(&mfr_self.me->kicked, 0); // before we look: whoever asks for something from now on sends another
   mfr_kicked = 1;
   if (f->rip >= (u64)mfr_blocking_start && f->rip <= (u64)mfr_blocking_syscall)
     f->rip = (u64)mfr_blocking_abort;
@@ -335,6 +337,7 @@ static void install_ours(u32 signo) {
   if (signo == MFR_SIGSYS || signo == MFR_KICK_SIGNAL) {
     act.handler = signo == MFR_SIGSYS ? (u64)on_sigsys : (u64)on_kick;
     act.flags &= ~(u64)MFR_SA_ONSTACK;
+    if (signo == MFR_KICK_SIGNAL) act.flags &= ~(u64)MFR_SA_NODEFER; // they queue: one after the other, not one in the other
   }
   real_sigaction(signo, &act);
 }
@@ -386,6 +389,7 @@ void mfr_devirtualize(struct mfr_frame *frame) {
       act.flags |= MFR_SA_RESTORER;
       act.restorer = (u64)mfr_restorer;
     }
+    if (s == MFR_KICK_SIGNAL && !act.handler && mfr_self.mode == MFR_NATIVE) act.handler = 1; // one may be on its way
     real_sigaction(s, &act);
   }
   SYS2(sigaltstack, &mfr_self.valt, NULL);

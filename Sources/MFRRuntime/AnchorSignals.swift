@@ -99,7 +99,7 @@ extension Anchor {
     if computing.isEmpty { return nil }
     for index in computing where buffer.load(mfr_replica_phase(buffer.base, index)) == MFR_PHASE_GUEST.rawValue {
       let pid = buffer.load(mfr_replica_pid(buffer.base, index))
-      if isReplica(pid) { _ = mfr_host_tgkill(pid, pid, MFR_KICK_SIGNAL) }
+      if isReplica(pid) { _ = mfr_host_kick(buffer.base, index, pid) }
     }
     insistence.pause = min(insistence.pause &* 2, 500_000_000)
     insistence.next = now &+ insistence.pause
@@ -113,7 +113,7 @@ extension Anchor {
     guard leader < SyncBuffer.replicaCount else { return }
     let pid = buffer.load(mfr_replica_pid(buffer.base, leader))
     guard isReplica(pid) else { return }
-    _ = mfr_host_tgkill(pid, pid, MFR_KICK_SIGNAL)
+    _ = mfr_host_kick(buffer.base, leader, pid)
     buffer.unpark(leader)
   }
 

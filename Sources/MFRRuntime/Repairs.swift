@@ -170,7 +170,7 @@ extension Repairs {
     if leads || buffer.load(mfr_replica_phase(base, place)) == MFR_PHASE_BLOCKED.rawValue,
       let pid = buffer.replicaPid(place)
     {
-      _ = mfr_host_tgkill(pid, pid, MFR_KICK_SIGNAL)
+      _ = mfr_host_kick(base, place, pid)
     }
   }
 }

@@ -139,7 +139,8 @@ struct mfr_replica {
   uint64_t calls;    // calls that it carried out as leader
   uint32_t phase;    // enum mfr_phase
   uint32_t bid;      // sequence-independent: 1 while it asks for the grant
-  uint64_t pad0;
+  uint32_t kicked;   // milliseconds (never 0) of a kick that it has not taken yet: mfr_kick_due
+  uint32_t pad0;
   // Line 1: written by coordinator, anchor or donor.
   uint32_t park;     // futex: 1 while it waits for a slot; the waker writes 0
   uint32_t state;    // enum mfr_replica_state
@@ -352,6 +353,14 @@ static inline uint32_t mfr_and_acqrel32(uint32_t *p, uint32_t v) { return __atom
 static inline uint64_t mfr_or_acqrel64(uint64_t *p, uint64_t v) { return __atomic_fetch_or(p, v, __ATOMIC_ACQ_REL); }
 static inline uint64_t mfr_and_acqrel64(uint64_t *p, uint64_t v) { return __atomic_fetch_and(p, v, __ATOMIC_ACQ_REL); }
 static inline uint32_t mfr_add_acqrel32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+
+// Whether to send a kick. The kick signal queues: one that has not been taken yet will do its work, and a queue of
+// them would only pile up handlers. Sent again after a while, as a sender may have died before it sent its own.
+static inline int mfr_kick_due(struct mfr_replica *r, uint64_t now_ns) {
+  uint32_t now = (uint32_t)(now_ns / 1000000) | 1, last = mfr_load_acquire32(&r->kicked);
+  if (last && now - last < 50) return 0;
+  return mfr_cas_acqrel32(&r->kicked, last, now);
+}
 
 // ---- posting and taking a signal -----------------------------------------------------------------
 #define MFR_PENDING_REPLICA 0x200ull

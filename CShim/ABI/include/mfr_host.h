@@ -94,6 +94,8 @@ MFR_HEADER_FIELD(uint64_t, level_max)
 static inline char *_Nonnull mfr_header_reason(void *_Nonnull base) { return mfr_header_of(base)->reason; }
 static inline char *_Nonnull mfr_header_program(void *_Nonnull base) { return mfr_header_of(base)->program; }
 static inline char *_Nonnull mfr_header_name(void *_Nonnull base) { return mfr_header_of(base)->name; }
+// Kicks the process of a replica, unless it has not taken the last kick yet.
+int mfr_host_kick(void *_Nonnull base, uint32_t place, int pid);
 // Whether a signal waits for the guest: 1 or 0.
 static inline int mfr_host_signal_waits(void *_Nonnull base, uint32_t signo) {
   uint64_t word = 0;

@@ -28,8 +28,9 @@ long mfr_call_restart_syscall(struct mfr_call *c) {
   if (c->a[0] == 1 && c->signo && mfr_self.seq == seq + 1 &&
       (mfr_load_acquire64(&mfr_self.h->grant) & 0xff) == mfr_self.index) {
     for (u32 live = mfr_load_acquire32(&mfr_self.h->live) & ~(1u << mfr_self.index); live; live &= live - 1) {
-      i32 pid = mfr_replica_at(mfr_self.base, (u32)__builtin_ctz(live))->pid;
-      if (pid > 0) SYS3(tgkill, pid, pid, MFR_KICK_SIGNAL);
+      struct mfr_replica *r = mfr_replica_at(mfr_self.base, (u32)__builtin_ctz(live));
+      i32 pid = r->pid;
+      if (pid > 0 && mfr_kick_due(r, mfr_now())) SYS3(tgkill, pid, pid, MFR_KICK_SIGNAL);
     }
   }
   return -MFR_EINTR; // what the kernel answers to a call that was never interrupted
