@@ -27,6 +27,7 @@ static inline int stays(u32 nr) {
   if (mfr_self.mode != MFR_NATIVE) return 0;
   switch (nr) {
   case __NR_getpid: case __NR_getppid: case __NR_gettid:
+  case __NR_kill: case __NR_tgkill: case __NR_rt_sigqueueinfo:
   case __NR_timer_settime: case __NR_timer_gettime: case __NR_timer_getoverrun: case __NR_timer_delete:
     return 1;
   case __NR_wait4: case __NR_waitid:
@@ -38,7 +39,18 @@ static inline int stays(u32 nr) {
 
 static inline long enter(u32 which, u32 nr, long a0, long a1, long a2, long a3, long a4, long a5) {
   if (mfr_self.mode != MFR_ON_LANE && next[which] && !stays(nr)) return next[which](a0, a1, a2, a3, a4, a5);
+  // Two that are more than their call.
+  struct mfr_siginfo info;
   if (which == ENTRY_wait) a1 = a0, a0 = -1;
+  if (which == ENTRY_sigqueue) {
+    memset(&info, 0, sizeof info);
+    info.signo = (i32)a1;
+    info.code = -1; // SI_QUEUE
+    info.u.rt.pid = (i32)mfr_dispatch6(__NR_getpid, 0, 0, 0, 0, 0, 0);
+    info.u.rt.uid = (u32)mfr_dispatch6(__NR_getuid, 0, 0, 0, 0, 0, 0);
+    info.u.rt.value = (u64)a2;
+    a2 = (long)&info;
+  }
   long r = mfr_dispatch6(nr, a0, a1, a2, a3, a4, a5);
   if (r < 0 && r > -4096) {
     errno = (int)-r;

@@ -694,6 +694,23 @@ static long native(struct mfr_call *c) {
   case __NR_waitid:
     if (mfr_waits_for_anchor()) return wait_off_lane(c);
     break;
+  case __NR_kill: // to itself: not by way of the anchor, or it would come later
+    if ((i32)c->a[0] != mfr_self.vpid || !is_guest()) break;
+    {
+      struct mfr_siginfo info;
+      memset(&info, 0, sizeof info);
+      info.signo = (i32)c->a[1];
+      info.u.rt.pid = mfr_self.vpid;
+      info.u.rt.uid = (u32)SYS0(getuid);
+      r = SYS3(rt_sigqueueinfo, mfr_self.rpid, c->a[1], &info);
+      return r == -MFR_EPERM ? SYS2(kill, mfr_self.rpid, c->a[1]) : r; // only the first thread may say who it is
+    }
+  case __NR_rt_sigqueueinfo:
+    if ((i32)c->a[0] != mfr_self.vpid || !is_guest()) break;
+    return SYS3(rt_sigqueueinfo, mfr_self.rpid, c->a[1], c->a[2]);
+  case __NR_tgkill:
+    if ((i32)c->a[0] != mfr_self.vpid || !is_guest()) break;
+    return SYS3(tgkill, mfr_self.rpid, (i32)c->a[1] == mfr_self.vpid ? mfr_self.rpid : c->a[1], c->a[2]);
   case __NR_timer_settime:
   case __NR_timer_gettime:
   case __NR_timer_getoverrun:
