@@ -366,6 +366,10 @@ void mfr_go_native(const char *reason, struct mfr_frame *frame);
 long mfr_rpc(struct mfr_turn *t, u32 nr, const long *args, const void *in, u32 bytes, int blocking, int *joiner);
 extern char **mfr_environ_strip(char **env);
 
+// ---- calls/usage.c -------------------------------------------------------------------------------------
+u64 mfr_usage_told(u32 index, u64 own);
+u64 mfr_usage_clock(u32 clock, u64 own);
+
 // ---- vdso.c, patch.c -----------------------------------------------------------------------------------
 void mfr_vdso_init(u64 vdso_base);
 void mfr_vdso_probe(void); // once dispatch is armed: does the moved code make system calls?

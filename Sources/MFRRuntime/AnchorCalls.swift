@@ -194,7 +194,11 @@ struct AnchorCalls {
       let result = signal.waitid(P_PID.rawValue, pid, options | WNOHANG | (peek ? keep : 0), usage: usage)
       return (result, signal)
     }
-    func taken(_ signal: RawSignal) -> Waited { .child(signal) }
+    func taken(_ signal: RawSignal) -> Waited {
+      let ended = [Int32(CLD_EXITED), Int32(CLD_KILLED), Int32(CLD_DUMPED)].contains(signal.info.code)
+      if ended, options & keep == 0, let usage { mfr_host_add_usage(base, usage) }
+      return .child(signal)
+    }
     if vanish { settleChildren(own) }
 
     if kind == P_PID {

@@ -203,6 +203,17 @@ struct mfr_pending {
   uint8_t info[112]; // siginfo
 };
 
+// ---- what the guest has used -----------------------------------------------------------------------
+// The kernel counts for each replica. A count goes on from what the leader before has told, so that it never
+// falls.
+#define MFR_USAGES 32u
+struct mfr_usage {
+  int32_t pid; // leader that told last
+  uint32_t pad;
+  uint64_t base; // its own count and this is the guest's
+  uint64_t last; // what was told
+};
+
 // ---- header ------------------------------------------------------------------------------------
 enum mfr_sync { MFR_SYNC_EAGER = 0, MFR_SYNC_IDLE = 1 };
 
@@ -294,6 +305,8 @@ struct mfr_header {
   int32_t children[MFR_MAX_CHILDREN];
   uint32_t children_lost; // 1: there was no room once; /proc is searched
   struct mfr_pending pending[MFR_PENDING]; // anchor and leader; [signo] or, from 32 on, any
+  struct mfr_usage usage[MFR_USAGES];      // leader; index: calls/usage.c
+  uint64_t child_usage[18];                // anchor: struct rusage of the children that were waited for
   uint32_t sig_ticket;                     // tickets given out
   uint32_t past_count;                     // anchor: how many pids went into past_pids, a ring
   int32_t past_pids[MFR_PAST_PIDS];        // anchor: replicas that are gone

@@ -101,6 +101,17 @@ static inline int mfr_host_signal_waits(void *_Nonnull base, uint32_t signo) {
   uint64_t word = 0;
   return mfr_signal_next(base, signo, &word) != NULL;
 }
+// Adds a child's struct rusage (18 words) to those of the children that were waited for.
+static inline void mfr_host_add_usage(void *_Nonnull base, const void *_Nonnull usage) {
+  uint64_t *sum = mfr_header_of(base)->child_usage;
+  const uint64_t *one = (const uint64_t *)usage;
+  for (uint32_t i = 0; i < 18; i++) {
+    if (i != 4) sum[i] += one[i];
+    else if (one[i] > sum[i]) sum[i] = one[i]; // ru_maxrss: the largest
+  }
+  for (uint32_t i = 1; i < 4; i += 2)
+    if (sum[i] >= 1000000) sum[i - 1]++, sum[i] -= 1000000;
+}
 // Whether a signal of that timer does. Not exact: it may be taken at this moment.
 static inline int mfr_host_timer_signal_waits(void *_Nonnull base, uint32_t signo, int32_t timer) {
   uint32_t first, end;

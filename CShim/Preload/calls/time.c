@@ -7,7 +7,13 @@
 
 static long read_clock(u32 clock, struct mfr_timespec *ts) {
   if (clock < 32 && (VDSO_CLOCKS >> clock & 1)) return mfr_clock_original(clock, ts);
-  return SYS2(clock_gettime, clock, ts);
+  long r = SYS2(clock_gettime, clock, ts);
+  if (r == 0 && (clock == 2 || clock == 3)) { // processor time
+    u64 ns = mfr_usage_clock(clock, (u64)ts->sec * 1000000000ull + (u64)ts->nsec);
+    ts->sec = (i64)(ns / 1000000000ull);
+    ts->nsec = (i64)(ns % 1000000000ull);
+  }
+  return r;
 }
 
 static long give(struct mfr_call *c, const struct mfr_timespec *ts, long result) {
