@@ -102,7 +102,8 @@ struct ServerCampaign {
     pace: ClosedRange<Duration>
   ) throws {
     self.level = level
-    self.faults = faults
+    self.faults = service.answersInChildren ? faults.filter { $0 != .poison } : faults
+    if self.faults.isEmpty { throw Failure("\(service.name): poison alone is no test of it, children inherit it") }
     self.pace = pace
     random = SeededRandom(seed: seed)
     running = try RunningService(service, level: level, directory: directory)

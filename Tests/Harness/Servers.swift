@@ -8,6 +8,9 @@ public struct Service: Sendable {
   /// Arguments of `mfr-load` without port, time and format.
   let load: @Sendable (_ directory: String) -> [String]
   let prepare: @Sendable (_ directory: String, _ port: UInt16) throws -> Plan
+  /// Its answers come from children, which run unprotected: a broken page that a child inherits before its parent
+  /// has touched it, harms that child.
+  public var answersInChildren = false
 
   struct Plan {
     var server: [String]
@@ -53,7 +56,7 @@ public struct Service: Sendable {
         return Plan(server: [
           try Tools.program("busybox"), "httpd", "-f", "-p", "127.0.0.1:\(port)", "-h", directory + "/www",
         ])
-      }),
+      }, answersInChildren: true),
     Service(
       name: "haproxy", about: "haproxy, one thread, before a native lighttpd", load: { fetch("1k", $0) },
       prepare: haproxy),
