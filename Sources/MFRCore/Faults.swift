@@ -20,7 +20,10 @@ extension ReplicaSet {
         let broken = fault.isHardware
         var event = Event("fault", replica, level: broken ? .error : .info)
         event.cause = Self.cause(of: fault)
-        event.text = broken ? "no replica is left whose memory is whole there" : fault.isSent ? "passed over: no other replica is left" : "the guest's own"
+        event.text =
+          broken
+          ? "no replica is left whose memory is whole there"
+          : fault.isSent ? "passed over: no other replica is left" : "the guest's own"
         actions.append(.report(event))
         actions.append(.verdict(replica.index, .own))
       case .die:
@@ -181,7 +184,9 @@ extension ReplicaSet {
     _ majority: [ReplicaView], at sequence: LaneSequence, behind last: LaneSequence, _ view: inout SetView
   ) {
     let slot = view.slots[sequence]
-    let sameCall = majority.allSatisfy { $0.divergence?.call == slot?.call && $0.divergence?.identity == slot?.identity }
+    let sameCall = majority.allSatisfy {
+      $0.divergence?.call == slot?.call && $0.divergence?.identity == slot?.identity
+    }
     if sameCall {
       ghost = last
     } else {

@@ -106,7 +106,9 @@ public final class Anchor: Sendable {
     if AnchorCalls.childrenVanish(buffer) { state.calls.reapVanishing(signal.info.pid) }
     // SA_NOCLDSTOP: only ends are told.
     let code = signal.info.code
-    if code == CLD_STOPPED || code == CLD_CONTINUED, buffer.load(mfr_header_sig_child_flags(buffer.base)) & 1 != 0 { return }
+    if code == CLD_STOPPED || code == CLD_CONTINUED, buffer.load(mfr_header_sig_child_flags(buffer.base)) & 1 != 0 {
+      return
+    }
     forward(signal, &state)
   }
 

@@ -93,7 +93,8 @@ extension Anchor {
     let waits = at &- insistence.sequence < 2 && (1...64).contains { mfr_host_signal_waits(buffer.base, $0) != 0 }
     let point = buffer.load(mfr_header_signal_point(buffer.base))
     var computing: [UInt32] = waits ? [leader] : []
-    for index in 0..<SyncBuffer.replicaCount where index != leader && buffer.load(mfr_header_live(buffer.base)) & (1 << index) != 0 {
+    for index in 0..<SyncBuffer.replicaCount
+    where index != leader && buffer.load(mfr_header_live(buffer.base)) & (1 << index) != 0 {
       if point != 0, point > buffer.load(mfr_replica_seq(buffer.base, index)) { computing.append(index) }
     }
     if computing.isEmpty { return nil }

@@ -59,7 +59,8 @@ struct PosixTimers {
   /// still waits for the guest.
   mutating func translate(_ signal: RawSignal, pending: (RawSignal) -> Bool) -> RawSignal? {
     var signal = signal
-    guard signal.info.code == -2 /* SI_TIMER */, var timer = timers[signal.timer] else { return signal }
+    let siTimer: Int32 = -2
+    guard signal.info.code == siTimer, var timer = timers[signal.timer] else { return signal }
     let number = signal.timer
     signal.timer = Self.first &+ number
     if timer.carriesNumber { signal.value = UInt64(Self.first &+ number) }

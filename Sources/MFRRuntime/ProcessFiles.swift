@@ -89,7 +89,8 @@ enum ProcessFiles {
         if count <= 0 { break }
         for offset in 0..<count where chunk[offset] >> 62 == 1 {  // swapped, not present
           let address = (page + UInt64(offset)) * 4096
-          if let last = runs.last, last.upperBound == address || runs.count == limit && last.lowerBound >= mapping.start {
+          if let last = runs.last, last.upperBound == address || runs.count == limit && last.lowerBound >= mapping.start
+          {
             runs[runs.count - 1] = last.lowerBound..<address + 4096
           } else if runs.count < limit {
             runs.append(address..<address + 4096)
