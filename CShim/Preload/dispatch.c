@@ -67,9 +67,16 @@ static int take_signals(struct mfr_call *c) {
     c->info.pad = 0;
     int restart = mfr_deliver(c->signo, &c->info);
     if (mfr_self.mode != MFR_ON_LANE) return 0;
-    point.signo = 0;
-    mfr_self.may_rerun = 0;
-    mfr_on_own_stack(run, &point);
+    for (;;) {
+      point.signo = 0;
+      mfr_self.may_rerun = 1;
+      mfr_on_own_stack(run, &point);
+      if (likely(!mfr_self.rerun)) break;
+      // The leader took one inside the handler: with it go the points that follow it, then ours is the next.
+      mfr_self.rerun = 0;
+      if (point.signo) take_signals(&point);
+      if (mfr_self.mode != MFR_ON_LANE) return 0;
+    }
     if (likely(!point.signo)) return restart;
     c->signo = point.signo;
     c->info = point.info;

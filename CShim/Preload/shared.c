@@ -244,13 +244,14 @@ void mfr_slot_signal(struct mfr_turn *t, struct mfr_call *c) {
   memcpy(&c->info, mfr_data_at(mfr_self.base, slot->data_off) + slot->data_len - sizeof c->info, sizeof c->info);
 }
 
-static int is_point(const struct mfr_turn *t) {
-  return mfr_word_nr(mfr_load_relaxed64(&t->slot->word)) == __NR_restart_syscall;
+static int is_async(const struct mfr_turn *t) {
+  return mfr_word_nr(mfr_load_relaxed64(&t->slot->word)) == __NR_restart_syscall && (t->slot->flags & MFR_SLOT_ASYNC);
 }
+static int wants_async(const struct mfr_call *c) { return c->nr == __NR_restart_syscall && c->a[0] == 1; }
 // Follower at a call: the leader took a signal between this call and the one before. 1: that slot is passed, and
 // unless it is too late for that, the call is to be left and made anew after the signal (mfr_self.rerun).
 int mfr_pass_point(struct mfr_turn *t, struct mfr_call *c) {
-  if (likely(!is_point(t)) || c->nr == __NR_restart_syscall) return 0;
+  if (likely(!is_async(t)) || wants_async(c)) return 0;
   mfr_slot_signal(t, c);
   mfr_lane_pass(t);
   mfr_self.rerun = mfr_self.may_rerun;
@@ -325,7 +326,7 @@ again:;
       goto again; // too late to take it first
     }
     // At a point to which it was called from the guest's code: somebody else led, and took no signal here.
-    if (unlikely(c->nr == __NR_restart_syscall) && !is_point(&t)) return -MFR_EINTR;
+    if (unlikely(wants_async(c)) && !is_async(&t)) return -MFR_EINTR;
   }
   mfr_self.may_rerun = 0;
   if (role == MFR_ROLE_LEAD) {
@@ -357,7 +358,7 @@ again:;
     }
     mfr_track(c, row, result, t.data);
     drop_sigpipe(result);
-    u32 len = k->used(c, ctx, t.data, result), flags = 0;
+    u32 len = k->used(c, ctx, t.data, result), flags = unlikely(wants_async(c)) ? MFR_SLOT_ASYNC : 0;
     len = (len + 7) & ~7u;
     u32 signo = mfr_attach_signal(&t, c, &len, &flags);
     c->signo = signo;

@@ -39,9 +39,8 @@ static int none_left(u32 signo) {
   return 0;
 }
 void mfr_signal_discard(u32 signo) {
-  struct mfr_pending *p;
   u64 word = 0;
-  while ((p = mfr_signal_next(mfr_self.base, signo, &word))) mfr_cas_acqrel64(&p->word, word, 0);
+  while (mfr_signal_next(mfr_self.base, signo, &word)) mfr_signal_drop(mfr_self.base, signo, mfr_pending_ticket(word));
 }
 
 // Those of a set that are really pending; leader only.

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define MFR_ABI_MAGIC 0x3152464d46524d31ull
-#define MFR_ABI_VERSION 2u
+#define MFR_ABI_VERSION 3u
 
 #define MFR_MAX_REPLICAS 16u          // one leader and up to 15 duplicates
 #define MFR_SLOTS 8192u               // slots in the ring, a power of two
@@ -28,7 +28,8 @@
 #define MFR_MAX_CHILDREN 1024u        // children of the guest that the anchor can tell from its own
 #define MFR_NSIG 65u                  // signals 1..64
 #define MFR_FIRST_QUEUED 32u          // signals from here on queue; of the others one can be pending
-#define MFR_PENDING 544u              // entries: one for each that does not queue, 512 for the rest
+#define MFR_PENDING 1056u             // entries: one for each that does not queue, 1024 for the rest
+#define MFR_PENDING_ANCHOR 288u       // the anchor fills those below this; the kernel keeps the rest for it
 #define MFR_PAST_PIDS 256u            // pids of replicas that are gone
 #define MFR_NO_REPLICA 0xffu
 // The signal that makes a replica look up: never blocked, no effect of its own. Not SIGSYS: a standard signal is
@@ -69,6 +70,7 @@ static inline uint32_t mfr_word_state(uint64_t w) { return w & MFR_WORD_STATE_MA
 // ---- slot --------------------------------------------------------------------------------------
 #define MFR_SLOT_SIGNAL 1u     // a signal is delivered on return of this call: siginfo in the data
 #define MFR_SLOT_RESTART 2u    // the call was interrupted before it did anything
+#define MFR_SLOT_ASYNC 8u      // a signal point at which the leader was not at a call of the guest
 #define MFR_SLOT_SPAWN_DIFF 4u // data holds what a spawn child wrote into its parent's stack
 #define MFR_INLINE_BYTES 16u
 
@@ -194,11 +196,11 @@ struct mfr_rpc {
 };
 
 // ---- pending signals -----------------------------------------------------------------------------
-// One entry per pending signal. Its word says all that must not be half written:
+// One entry per pending signal. Its word (mfr_header.pending_word) says all that must not be half written:
 // [63:32] ticket (the order of posting)  [9] posted by a replica  [8:2] number  [1:0] state.
 enum mfr_pending_state { MFR_PENDING_FREE = 0, MFR_PENDING_FILLING = 1, MFR_PENDING_READY = 2 };
+// Poster: FREE -> FILLING -> READY. Who has taken it: READY -> FREE.
 struct mfr_pending {
-  uint64_t word;     // poster: FREE -> FILLING -> READY; who has taken it: READY -> FREE
   uint64_t origin;   // sequence + 1 of the call that posted it, 0: the anchor
   uint8_t info[112]; // siginfo
 };
@@ -304,7 +306,8 @@ struct mfr_header {
   // or by the coordinator that settles it; taken out by the anchor when it reaps.
   int32_t children[MFR_MAX_CHILDREN];
   uint32_t children_lost; // 1: there was no room once; /proc is searched
-  struct mfr_pending pending[MFR_PENDING]; // anchor and leader; [signo] or, from 32 on, any
+  uint64_t pending_word[MFR_PENDING];      // anchor and leader; [signo] or, from 32 on, any
+  struct mfr_pending pending[MFR_PENDING];
   struct mfr_usage usage[MFR_USAGES];      // leader; index: calls/usage.c
   uint64_t child_usage[18];                // anchor: struct rusage of the children that were waited for
   uint32_t sig_ticket;                     // tickets given out
@@ -330,7 +333,7 @@ _Static_assert(sizeof(struct mfr_replica) == 256, "a replica is four cache lines
 _Static_assert(offsetof(struct mfr_header, grant) == 64, "line 1 of the header");
 _Static_assert(offsetof(struct mfr_header, parked) == 128, "line 2 of the header");
 _Static_assert(offsetof(struct mfr_header, coordinator_wake) == 192, "line 3 of the header");
-_Static_assert(sizeof(struct mfr_pending) == 128, "a pending signal is two cache lines");
+_Static_assert(sizeof(struct mfr_pending) == 120, "origin and siginfo of a pending signal");
 
 static inline struct mfr_header *mfr_header_of(void *base) { return (struct mfr_header *)base; }
 static inline struct mfr_replica *mfr_replica_at(void *base, uint32_t index) {
@@ -392,7 +395,7 @@ static inline struct mfr_pending *mfr_signal_next(void *base, uint32_t signo, ui
   uint32_t first, end;
   mfr_pending_span(signo, &first, &end);
   for (uint32_t i = first; i < end; i++) {
-    uint64_t w = mfr_load_acquire64(&h->pending[i].word); // pairs with the release in mfr_signal_post
+    uint64_t w = mfr_load_acquire64(&h->pending_word[i]); // pairs with the release in mfr_signal_post
     if (mfr_pending_state_of(w) != MFR_PENDING_READY || mfr_pending_signo(w) != signo) continue;
     if (found && (int32_t)(mfr_pending_ticket(w) - mfr_pending_ticket(*word)) > 0) continue;
     found = &h->pending[i];
@@ -411,17 +414,18 @@ static inline int mfr_signal_post(void *base, uint32_t signo, const void *siginf
   uint32_t first, end;
   mfr_pending_span(signo, &first, &end);
   for (uint32_t i = first; origin && signo >= MFR_FIRST_QUEUED && i < end; i++) {
-    uint64_t w = mfr_load_acquire64(&h->pending[i].word);
+    uint64_t w = mfr_load_acquire64(&h->pending_word[i]);
     if (mfr_pending_state_of(w) == MFR_PENDING_READY && mfr_pending_signo(w) == signo && h->pending[i].origin == origin) {
       mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
       return 0;
     }
   }
+  if (!origin && end > MFR_PENDING_ANCHOR) end = MFR_PENDING_ANCHOR;
   uint64_t ticket = mfr_add_acqrel32(&h->sig_ticket, 1);
   uint64_t word = ticket << 32 | mine | (uint64_t)signo << 2;
   for (uint32_t i = first; i < end;) {
     struct mfr_pending *p = &h->pending[i];
-    uint64_t w = mfr_load_acquire64(&p->word);
+    uint64_t w = mfr_load_acquire64(&h->pending_word[i]);
     // Only one replica posts at a time: what another one has left half filled, it died over.
     int open = mfr_pending_state_of(w) == MFR_PENDING_FREE ||
                (mfr_pending_state_of(w) == MFR_PENDING_FILLING && mine && (w & MFR_PENDING_REPLICA));
@@ -433,10 +437,10 @@ static inline int mfr_signal_post(void *base, uint32_t signo, const void *siginf
       mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
       return 0; // pending already: the same signal
     }
-    if (!mfr_cas_acqrel64(&p->word, w, word | MFR_PENDING_FILLING)) continue; // look at it again
+    if (!mfr_cas_acqrel64(&h->pending_word[i], w, word | MFR_PENDING_FILLING)) continue; // look at it again
     p->origin = origin;
     for (uint32_t k = 0; k < sizeof p->info; k++) p->info[k] = from[k];
-    mfr_store_release64(&p->word, word | MFR_PENDING_READY);
+    mfr_store_release64(&h->pending_word[i], word | MFR_PENDING_READY);
     mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
     return 0;
   }
@@ -449,11 +453,11 @@ static inline void mfr_signal_drop(void *base, uint32_t signo, uint32_t ticket) 
   uint32_t first, end;
   mfr_pending_span(signo, &first, &end);
   for (uint32_t i = first; i < end; i++) {
-    uint64_t w = mfr_load_acquire64(&h->pending[i].word);
+    uint64_t w = mfr_load_acquire64(&h->pending_word[i]);
     if (mfr_pending_state_of(w) != MFR_PENDING_READY || mfr_pending_signo(w) != signo ||
         mfr_pending_ticket(w) != ticket)
       continue;
-    mfr_cas_acqrel64(&h->pending[i].word, w, 0);
+    mfr_cas_acqrel64(&h->pending_word[i], w, 0);
     return;
   }
 }

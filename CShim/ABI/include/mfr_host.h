@@ -118,7 +118,7 @@ static inline int mfr_host_timer_signal_waits(void *_Nonnull base, uint32_t sign
   mfr_pending_span(signo, &first, &end);
   for (uint32_t i = first; i < end; i++) {
     const struct mfr_pending *p = &mfr_header_of(base)->pending[i];
-    uint64_t word = mfr_load_acquire64(&p->word);
+    uint64_t word = mfr_load_acquire64(&mfr_header_of(base)->pending_word[i]);
     int32_t code, tid;
     __builtin_memcpy(&code, p->info + 8, 4);
     __builtin_memcpy(&tid, p->info + 16, 4);
