@@ -277,6 +277,14 @@ static void drop_sigpipe(long result) {
     (void)mfr_raise_self_in_lane(MFR_SIGPIPE, &info);
 }
 
+// A call that moved something, and was interrupted by a kick perhaps: the guest has had no signal, and would not
+// understand why a descriptor that blocks took less than all.
+static u32 cut_short(const struct mfr_row *row, long result) {
+  if (likely(!mfr_kicked) || !(row->flags & BLOCKS)) return 0;
+  mfr_kicked = 0;
+  return result > 0;
+}
+
 // ---- the one shape -------------------------------------------------------------------------------
 long mfr_lane_call_as(struct mfr_call *c, const struct mfr_row *row, const struct mfr_shape *k,
                       void *ctx) {
@@ -310,6 +318,7 @@ again:;
       mfr_self.me->out_sum += (u64)out_bytes_of(row->commit, result);
     mfr_track(c, row, result, NULL);
     mfr_lane_solo_done();
+    c->kicked = cut_short(row, result);
     drop_sigpipe(result);
     if (k->finish) result = k->finish(c, ctx, result);
     mfr_solo_signal(c);
@@ -362,6 +371,8 @@ again:;
     len = (len + 7) & ~7u;
     u32 signo = mfr_attach_signal(&t, c, &len, &flags);
     c->signo = signo;
+    c->kicked = cut_short(row, result);
+    if (unlikely(c->kicked)) flags |= MFR_SLOT_KICKED;
     u32 counts = happened ? REPEAT : row->commit;
     mfr_lane_publish(&t, c->nr, result, len, flags, signo, in_bytes_of(counts, result),
                      out_bytes_of(counts, result));
@@ -375,6 +386,7 @@ again:;
     if (unlikely(mfr_lane_check(&t, c->nr))) goto again;
     const u8 *data = mfr_data_at(mfr_self.base, t.slot->data_off);
     result = t.slot->result;
+    c->kicked = t.slot->flags & MFR_SLOT_KICKED;
     mfr_slot_signal(&t, c);
     int whole = 1;
     if (MFR_TRY()) {
@@ -508,12 +520,63 @@ static void generic_consume(struct mfr_call *c, void *ctx, const u8 *data, long 
 static const struct mfr_shape generic_shape = {
     generic_prepare, generic_produce, generic_used, generic_consume, NULL};
 
+static struct mfr_iovec iov_rest[1024];
+struct mfr_iovec *mfr_iov_rest(const struct mfr_iovec *v, u64 *n, u64 done) {
+  u64 k = 0;
+  for (u64 i = 0; i < *n && i < 1024; i++) {
+    u64 skip = done < v[i].len ? done : v[i].len;
+    done -= skip;
+    if (v[i].len > skip) iov_rest[k++] = (struct mfr_iovec){v[i].base + skip, v[i].len - skip};
+  }
+  *n = k;
+  return iov_rest;
+}
+
+// The arguments for what is left of a writing call; 0: it was all, or this is none of those that go on.
+static int rest_of(const struct mfr_call *c, u64 done, struct mfr_call *rest) {
+  u64 total = 0, n = (u64)c->a[2];
+  *rest = *c;
+  switch (c->nr) {
+  case __NR_write:
+    total = n;
+    rest->a[1] = c->a[1] + (long)done, rest->a[2] = (long)(n - done);
+    break;
+  case __NR_sendfile: // its offset, or the file's, has moved on
+    total = (u64)c->a[3];
+    rest->a[3] = (long)(total - done);
+    break;
+  case __NR_writev:
+    if (MFR_TRY()) {
+      total = iov_total((const struct mfr_iovec *)c->a[1], n);
+      if (done < total) rest->a[1] = (long)mfr_iov_rest((const struct mfr_iovec *)c->a[1], &n, done);
+      rest->a[2] = (long)n;
+      MFR_TRY_END();
+    } else total = 0;
+    break;
+  default:
+    break;
+  }
+  return done < total;
+}
+
 long mfr_shared_as(struct mfr_call *c, const struct mfr_row *row) {
   struct plan plan;
   plan.row = row;
   plan.n = 0;
   plan.need = 0;
-  return mfr_lane_call_as(c, row, &generic_shape, &plan);
+  long r = mfr_lane_call_as(c, row, &generic_shape, &plan);
+  struct mfr_call rest;
+  while (unlikely(r > 0 && c->kicked) && !c->signo && rest_of(c, (u64)r, &rest)) {
+    plan.n = 0;
+    plan.need = 0;
+    long more = mfr_lane_call_as(&rest, row, &generic_shape, &plan);
+    c->signo = rest.signo;
+    c->info = rest.info;
+    c->kicked = rest.kicked;
+    if (more <= 0) break;
+    r += more;
+  }
+  return r;
 }
 long mfr_shared(struct mfr_call *c) { return mfr_shared_as(c, &mfr_rows[c->nr]); }
 

@@ -165,6 +165,7 @@ struct mfr_call {
   u32 signo;               // a signal to deliver on return, 0 = none; its siginfo is `info`
   long a[6];
   struct mfr_frame *frame; // NULL when the call came through a libc entry or a patched site
+  u32 kicked;              // after a lane call: it may have been cut short for something the guest does not see
   struct mfr_siginfo info; // only with signo
 };
 
@@ -316,6 +317,8 @@ long mfr_lane_call_as(struct mfr_call *c, const struct mfr_row *row, const struc
 long mfr_shared_as(struct mfr_call *c, const struct mfr_row *row);
 const char *mfr_own_proc(const char *path, int *thread);
 i64 mfr_bytes_result(long result);
+// What is left of a vector after its first `done` bytes, in memory of the shim's. Runs under MFR_TRY.
+struct mfr_iovec *mfr_iov_rest(const struct mfr_iovec *v, u64 *n, u64 done);
 u64 mfr_identity(const struct mfr_call *c, const struct mfr_row *row);
 
 // A record in the slot's data is laid out: its kind goes in last, since settlement believes the kind.

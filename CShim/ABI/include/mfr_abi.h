@@ -69,7 +69,7 @@ static inline uint32_t mfr_word_state(uint64_t w) { return w & MFR_WORD_STATE_MA
 
 // ---- slot --------------------------------------------------------------------------------------
 #define MFR_SLOT_SIGNAL 1u     // a signal is delivered on return of this call: siginfo in the data
-#define MFR_SLOT_RESTART 2u    // the call was interrupted before it did anything
+#define MFR_SLOT_KICKED 2u     // a kick may have cut the call short: a writer goes on with the rest
 #define MFR_SLOT_ASYNC 8u      // a signal point at which the leader was not at a call of the guest
 #define MFR_SLOT_SPAWN_DIFF 4u // data holds what a spawn child wrote into its parent's stack
 #define MFR_INLINE_BYTES 16u

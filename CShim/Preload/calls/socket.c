@@ -257,6 +257,22 @@ static void track_received(struct msg_ctx *x, long r) {
 
 static long msg_call(struct mfr_call *c, struct msg_ctx *x) {
   long r = mfr_lane_call(c, &msg_shape, x);
+  // A kick cut a sending call short: what is left, without the control message that has gone with the first part.
+  while (unlikely(x->sending && r > 0 && c->kicked) && !c->signo) {
+    struct msg_ctx rest = *x;
+    int left = 0;
+    if (MFR_TRY()) {
+      rest.total = total_of(&x->hdr);
+      left = (u64)r < rest.total;
+      if (left) rest.hdr.iov = (u64)mfr_iov_rest((const struct mfr_iovec *)x->hdr.iov, &rest.hdr.iovlen, (u64)r);
+      MFR_TRY_END();
+    }
+    rest.hdr.control = rest.hdr.controllen = 0;
+    if (!left) break;
+    long more = mfr_lane_call(c, &msg_shape, &rest);
+    if (more <= 0) break;
+    r += more;
+  }
   if (!x->sending) track_received(x, r);
   return r;
 }
@@ -359,6 +375,13 @@ static long several(struct mfr_call *c, int sending) {
       MFR_TRY_END();
     } else return i ? (long)i : -MFR_EFAULT;
     if (c->signo) return i + 1; // a signal goes out with this slot
+    if (!sending) continue;
+    u64 total = (u64)r;
+    if (MFR_TRY()) {
+      total = total_of(&m[i].hdr);
+      MFR_TRY_END();
+    }
+    if ((u64)r < total) return i + 1; // as the kernel does: what comes next must not overtake the rest
   }
   return n;
 }
