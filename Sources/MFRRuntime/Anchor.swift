@@ -37,6 +37,7 @@ public final class Anchor: Sendable {
       { Unmanaged<Anchor>.fromOpaque($0).takeUnretainedValue().serveCalls() }, context)
     if started < 0 { report("cannot start the call thread: \(SystemError.text(-started))") }
     state.withLock { scan(&$0) }  // whoever died before we listened
+    _ = mfr_host_pdeathsig(0)  // the call thread keeps it: the guest may change it
     while true {
       var signal = RawSignal()
       // While the buffer has no room for a real-time signal, the kernel keeps those that follow.
@@ -61,6 +62,7 @@ public final class Anchor: Sendable {
   /// The second thread: reaps what is settled, answers calls.
   private func serveCalls() {
     mfr_host_thread_name("mfr-calls")
+    state.withLock { $0.calls.takeDeathSignal() }
     let futex = mfr_header_anchor_wake(buffer.base)
     while true {
       let seen = buffer.load(futex)

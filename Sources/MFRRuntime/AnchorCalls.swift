@@ -21,7 +21,7 @@ struct AnchorCalls {
   var posixTimers = PosixTimers()
   private var leader: Int32 = 0
   /// PR_SET_PDEATHSIG of the guest. The kernel keeps it by thread, and forgets it in a new one.
-  private var deathSignal: Int32 = 0
+  private var deathSignal = mfr_host_get_pdeathsig()
 
   private let base: UnsafeMutableRawPointer
 
@@ -57,6 +57,11 @@ struct AnchorCalls {
     answered = (sequence, call.pointee.nr, result, Array(data))
     buffer.store(mfr_header_posix_timers(base), UInt32(posixTimers.count))
     finish(buffer, result)
+  }
+
+  /// On the thread that answers calls, before it does: from now on it holds the signal that this process was given.
+  func takeDeathSignal() {
+    if deathSignal > 0 { _ = mfr_host_pdeathsig(deathSignal) }
   }
 
   static func childrenVanish(_ buffer: SyncBuffer) -> Bool {
