@@ -59,7 +59,8 @@ struct Repairs {
       case .done(let result):
         slot.pointee.result = result
         if CallTable.rule(mfr_word_nr(word)) == .child, result > 0 { mfr_child_add(base, Int32(clamping: result)) }
-        slot.pointee.flags = 0
+        // The kill may have cut a writing call short; nobody has told the guest, so it goes on with the rest.
+        slot.pointee.flags = UInt16(MFR_SLOT_KICKED)
         slot.pointee.signo = 0
         _ = mfr_cas_acqrel64(field, word, free | UInt64(MFR_SLOT_DONE.rawValue))
       default:

@@ -23,7 +23,7 @@ struct Servers: ParsableCommand {
   var list = false
 
   static let usual = [
-    "lighttpd-1k", "lighttpd-1k-close", "lighttpd-1m", "lighttpd-1m-close", "beanstalkd", "busybox", "haproxy", "nginx",
+    "lighttpd-1k", "lighttpd-1k-close", "lighttpd-1m", "lighttpd-1m-close", "beanstalkd", "busybox", "nginx",
   ]
 
   func run() throws {
