@@ -7,14 +7,17 @@
 #define AT_FDCWD (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100
 
-static u64 *open_word(long fd) { return &mfr_self.h->fd_open[(u64)fd / 64 % (MFR_MAX_FDS / 64)]; }
-static u64 *nonblock_word(long fd) {
-  return &mfr_self.h->fd_nonblock[(u64)fd / 64 % (MFR_MAX_FDS / 64)];
-}
+// Which descriptors are open, by the calls that this replica has passed: the same in all at the same slot, and no
+// death can leave it half true. The leader's tells a successor nothing; it has its own.
+static u64 fd_open[MFR_MAX_FDS / 64];
+static u64 fd_nonblock[MFR_MAX_FDS / 64]; // those that are O_NONBLOCK, as far as asked
+static u64 fd_asked[MFR_MAX_FDS / 64];
+static u64 *open_word(long fd) { return &fd_open[(u64)fd / 64 % (MFR_MAX_FDS / 64)]; }
+static u64 *nonblock_word(long fd) { return &fd_nonblock[(u64)fd / 64 % (MFR_MAX_FDS / 64)]; }
 static int fd_ok(long fd) { return fd >= 0 && fd < (long)MFR_MAX_FDS; }
 
 int mfr_fd_known(long fd) { return fd_ok(fd) && (*open_word(fd) >> (fd % 64) & 1); }
-static u64 *asked_word(long fd) { return &mfr_self.h->fd_asked[(u64)fd / 64 % (MFR_MAX_FDS / 64)]; }
+static u64 *asked_word(long fd) { return &fd_asked[(u64)fd / 64 % (MFR_MAX_FDS / 64)]; }
 static void forget_flags(long fd) {
   *nonblock_word(fd) &= ~(1ull << (fd % 64));
   *asked_word(fd) &= ~(1ull << (fd % 64));
@@ -150,7 +153,7 @@ int mfr_look_first(struct mfr_call *c, const struct mfr_row *row, u8 *data, u64 
   }
 }
 
-// Keeps fd_open true: run by whoever carried the call out, before it is published.
+// Keeps fd_open true: run by every replica for each call that it passes.
 void mfr_track(struct mfr_call *c, const struct mfr_row *row, long result, const u8 *out) {
   if (result < 0) return;
   switch (row->commit) {

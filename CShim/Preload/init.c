@@ -135,7 +135,6 @@ static void own_thread_id(void) {
 }
 
 static void track_inherited(void) {
-  for (u32 i = 0; i < MFR_MAX_FDS / 64; i++) mfr_self.h->fd_open[i] = mfr_self.h->fd_nonblock[i] = mfr_self.h->fd_asked[i] = 0;
   for (long fd = 0; fd < 256; fd++)
     if (SYS2(fcntl, fd, 1 /* F_GETFD */) >= 0) mfr_fd_set(fd);
 }

@@ -387,6 +387,7 @@ again:;
     const u8 *data = mfr_data_at(mfr_self.base, t.slot->data_off);
     result = t.slot->result;
     c->kicked = t.slot->flags & MFR_SLOT_KICKED;
+    mfr_track(c, row, result, data);
     mfr_slot_signal(&t, c);
     int whole = 1;
     if (MFR_TRY()) {

@@ -333,7 +333,7 @@ int mfr_look_first(struct mfr_call *c, const struct mfr_row *row, u8 *data, u64 
 u64 mfr_note_before(struct mfr_call *c, const struct mfr_row *row);
 void mfr_track(struct mfr_call *c, const struct mfr_row *row, long result, const u8 *out);
 long mfr_splice_look(const u8 *data, long *result);
-mfr_handler mfr_call_lseek;
+mfr_handler mfr_call_lseek, mfr_call_fcntl;
 int mfr_fd_known(long fd);
 void mfr_fd_set(long fd);
 void mfr_fd_clear(long fd);

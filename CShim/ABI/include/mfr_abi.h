@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define MFR_ABI_MAGIC 0x3152464d46524d31ull
-#define MFR_ABI_VERSION 3u
+#define MFR_ABI_VERSION 4u
 
 #define MFR_MAX_REPLICAS 16u          // one leader and up to 15 duplicates
 #define MFR_SLOTS 8192u               // slots in the ring, a power of two
@@ -298,9 +298,6 @@ struct mfr_header {
   char name[64];      // --name
   uint64_t level_max; // replicas that may exist at once - 1
   struct mfr_rpc rpc;
-  uint64_t fd_open[MFR_MAX_FDS / 64];     // leader: descriptors that published calls have opened
-  uint64_t fd_nonblock[MFR_MAX_FDS / 64]; // leader: descriptors that are O_NONBLOCK
-  uint64_t fd_asked[MFR_MAX_FDS / 64];    // leader: descriptors for which fd_nonblock has been asked
   // Children that the guest has made and not yet waited for: pids, 0 = free. The kernel cannot be asked
   // (they are children of the anchor, as the replicas are). Added by the leader before it publishes the fork,
   // or by the coordinator that settles it; taken out by the anchor when it reaps.
