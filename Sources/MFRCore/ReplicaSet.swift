@@ -91,9 +91,12 @@ public struct ReplicaSet: Sendable {
     view.change(replica.index) { $0.state = .left }
   }
 
+  /// Whether it has been told that it is in step; a coordinator that starts anew takes it from the buffer.
+  private func wasInStep(_ replica: ReplicaView) -> Bool { first ? replica.unshared : inStep.contains(Life(replica)) }
+
   /// A replica that was in step is lost, and has to be made good.
   private mutating func noteLoss(_ replica: ReplicaView, at moment: Moment? = nil) {
-    guard replica.unshared else { return }
+    guard wasInStep(replica) else { return }
     losses.append(moment ?? now)
     if losses.count > 64 { losses.removeFirst() }
   }
@@ -129,7 +132,7 @@ public struct ReplicaSet: Sendable {
       event.settlement = settlement
       if death.facts.claimed { event.call = death.facts.call }
       event.untilDecision = now.since(death.at)
-      if !leaving, !replica.unshared { event.text = "before it was in step" }
+      if !leaving, !wasInStep(replica) { event.text = "before it was in step" }
       actions.append(.report(event))
       if settlement == .unknown {
         var event = Event("unsettled", replica, level: .error)
@@ -141,7 +144,7 @@ public struct ReplicaSet: Sendable {
         if entry == nil { noteLoss(replica, at: death.at) }
         // One that had come into step and is then killed from outside says nothing against its successors,
         // nor does one whose memory was broken.
-        let bad = entry.map { $0.cause.kind != "poison" } ?? !replica.unshared
+        let bad = entry.map { $0.cause.kind != "poison" } ?? !wasInStep(replica)
         growth.noteLoss(bornAt: bad ? born[Life(replica)] : nil, at: death.at)
       }
       if view.leader == replica.index { view.lostLeader = replica }

@@ -13,7 +13,11 @@ struct Servers: ParsableCommand {
   var server: [String] = []
   @Option(help: "How long to break replicas, per server and level.")
   var seconds = 60.0
-  @Option(help: "Faults, separated by commas: KILL, SEGV, ILL, FPE, BUS, ABRT (signals to one replica), poison.")
+  @Option(
+    help: """
+      Faults, separated by commas: KILL, SEGV, ILL, FPE, BUS, ABRT (signals to one replica), poison, pair (two are \
+      killed at once), joiner (one is killed, and its successor while it joins), coordinator (it is killed).
+      """)
   var faults = "KILL,SEGV,ILL,FPE,BUS,poison"
   @Option(help: "Milliseconds between faults: from-to.")
   var every = "100-300"
@@ -62,11 +66,12 @@ struct Servers: ParsableCommand {
 /// What is done to one replica.
 enum ReplicaFault: Hashable {
   case signal(String)
-  case poison
+  case poison, pair, joiner, coordinator
+  private static let named = ["poison": poison, "pair": pair, "joiner": joiner, "coordinator": coordinator]
 
   init(_ name: String) throws {
-    if name == "poison" {
-      self = .poison
+    if let fault = Self.named[name] {
+      self = fault
     } else if CommonOptions.names[name] != nil {
       self = .signal(name)
     } else {
@@ -78,6 +83,9 @@ enum ReplicaFault: Hashable {
     switch self {
     case .signal(let name): name
     case .poison: "poison"
+    case .pair: "pair"
+    case .joiner: "joiner"
+    case .coordinator: "coordinator"
     }
   }
 }
@@ -94,6 +102,7 @@ struct ServerCampaign {
   /// Replicas with a broken page that nobody has touched yet: they are lost already, and are no help to others.
   private var poisoned: Set<pid_t> = []
   private var lastAble = Instant.now
+  private var coordinatorKilled: Instant?
   private var log = RecoveryLog()
   private var journal: [String] = []
 
@@ -148,9 +157,11 @@ struct ServerCampaign {
   /// All losses must have been made good.
   private mutating func checkRecovery() throws -> SetStatus {
     try running.guest.waitUntilWhole(upTo: .seconds(10))
-    let status = try running.guest.status()
+    let status = try patientStatus()
     for event in try running.guest.events?.fresh() ?? [] { log.add(event) }
     guard log.lost > 0 else { throw Failure("no replica was lost: \(tally)") }
+    // What a coordinator has seen and not yet told dies with it.
+    guard coordinatorKilled == nil else { return status }
     guard log.inStep == log.lost, status.respawns == UInt64(log.lost) else {
       throw Failure("lost \(log.lost), in step again \(log.inStep), respawns \(status.respawns): \(tally)")
     }
@@ -167,11 +178,13 @@ struct ServerCampaign {
   /// Breaks a random replica, if another whole one is in step.
   private mutating func breakOne(since begun: Instant) throws {
     let fault = faults.randomElement(using: &random) ?? .signal("KILL")
-    let status = try running.guest.status()
+    if fault == .coordinator { return breakCoordinator(begun) }
+    let status = try patientStatus()
     let able = status.replicas.filter(\.isInStep)
     let whole = able.filter { !poisoned.contains($0.pid) }
     let choice = whole.count >= 2 ? able : whole.count == 1 ? able.filter { poisoned.contains($0.pid) } : []
-    guard let victim = choice.randomElement(using: &random) else {
+    let enough = fault != .pair || whole.count >= 3
+    guard enough, let victim = choice.randomElement(using: &random) else {
       passedOver += 1
       guard Instant.now - lastAble < .seconds(5) else {
         throw Failure("not in step again within 5 s: \(status.line); \(tally)")
@@ -193,9 +206,45 @@ struct ServerCampaign {
       note(
         "poison in \(place.text) of \(victim.pid), \(victim.role) \(victim.index): \(answer?.text ?? "refused")", begun)
       guard answer != nil else { return }
+    case .pair:
+      let both = whole.shuffled(using: &random).prefix(2)
+      note("KILL to \(both.map { "\($0.pid), \($0.role)" }) at \(victim.sequence)", begun)
+      for one in both { kill(one.pid, SIGKILL) }
+    case .joiner:
+      let before = Set(running.guest.children)
+      note("KILL to \(victim.pid), \(victim.role) \(victim.index) at \(victim.sequence)", begun)
+      guard kill(victim.pid, SIGKILL) == 0 else { return }
+      let limit = Instant.now + .milliseconds(300)
+      var joiner: pid_t?
+      while joiner == nil, Instant.now < limit { joiner = running.guest.children.first { !before.contains($0) } }
+      pause(.microseconds(Int64.random(in: 0...3000, using: &random)))
+      guard let joiner else { break }
+      note("KILL to \(joiner), its successor", begun)
+      kill(joiner, SIGKILL)
+    case .coordinator: break
       poisoned.insert(victim.pid)
     }
     inflicted[fault.name, default: 0] += 1
+  }
+
+  /// Not too often: the anchor gives up one that dies again and again.
+  private mutating func breakCoordinator(_ begun: Instant) {
+    if let last = coordinatorKilled, Instant.now - last < .milliseconds(800) { return }
+    guard let pid = running.guest.coordinator, kill(pid, SIGKILL) == 0 else { return }
+    note("KILL to the coordinator \(pid)", begun)
+    coordinatorKilled = .now
+    inflicted["coordinator", default: 0] += 1
+  }
+
+  /// The status, also when the coordinator is just being replaced.
+  private func patientStatus() throws -> SetStatus {
+    var last: (any Error)?
+    for _ in 0..<400 {
+      do { return try running.guest.status() } catch { last = error }
+      if let ending = running.guest.child.poll() { throw Failure("the server ended: \(ending); \(tally)") }
+      pause(.milliseconds(5))
+    }
+    throw last ?? Failure("no status")
   }
 
   private mutating func note(_ text: String, _ begun: Instant) {

@@ -54,6 +54,16 @@ public final class Guest {
     return set
   }
 
+  /// Children of the anchor, as the kernel lists them; empty where it has no such list.
+  public var children: [pid_t] {
+    guard let text = try? File.text("/proc/\(child.pid)/task/\(child.pid)/children") else { return [] }
+    return text.split(separator: " ").compactMap { pid_t($0) }
+  }
+
+  public var coordinator: pid_t? {
+    children.first { (try? File.text("/proc/\($0)/cmdline"))?.hasPrefix("mfr-coordinator") == true }
+  }
+
   /// Waits until all replicas are in step. A native guest is so at once.
   public func waitUntilWhole(upTo limit: Duration = .seconds(20)) throws {
     guard level != nil else { return }

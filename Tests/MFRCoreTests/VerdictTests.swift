@@ -90,6 +90,7 @@ struct VerdictTests {
   private func poisonedJoiner(_ scenario: inout Scenario) {
     scenario.fault(2, signal: 7, code: 5)
     scenario[2].unshared = false
+    scenario[2].generation += 1
     scenario[2].donor = ReplicaIndex(1)
   }
 
