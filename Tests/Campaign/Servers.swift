@@ -206,6 +206,7 @@ struct ServerCampaign {
       note(
         "poison in \(place.text) of \(victim.pid), \(victim.role) \(victim.index): \(answer?.text ?? "refused")", begun)
       guard answer != nil else { return }
+      poisoned.insert(victim.pid)
     case .pair:
       let both = whole.shuffled(using: &random).prefix(2)
       note("KILL to \(both.map { "\($0.pid), \($0.role)" }) at \(victim.sequence)", begun)
@@ -222,7 +223,6 @@ struct ServerCampaign {
       note("KILL to \(joiner), its successor", begun)
       kill(joiner, SIGKILL)
     case .coordinator: break
-      poisoned.insert(victim.pid)
     }
     inflicted[fault.name, default: 0] += 1
   }
