@@ -290,7 +290,8 @@ long mfr_blocking_step(struct mfr_turn *t, long nr, const long *a, int *joiner) 
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   // No fence: whoever sets a request or a signal kicks afterwards in any case, and the kick stops the gate.
   mfr_store_relaxed32(&me->phase, MFR_PHASE_BLOCKED);
-  if (unlikely(mfr_load_acquire32(&me->request))) {
+  // Un-sharing stays requested until it is done; this one goes on with it below.
+  if (unlikely(mfr_load_acquire32(&me->request) & ~(mfr_self.unsharing ? MFR_REQ_UNSHARE : 0u))) {
     mfr_serve_requests();
     *joiner = (int)mfr_self.became_joiner;
     return MFR_AGAIN;

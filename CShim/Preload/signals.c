@@ -214,7 +214,8 @@ static void kicked_in_guest(struct mfr_frame *f) {
 
 static void on_kick(int signo, struct mfr_siginfo *info, struct mfr_frame *f) {
   (void)signo, (void)info;
-  mfr_store_release32(&mfr_self.me->kicked, 0); // before we look: whoever asks for something from now on sends another
+  // A full fence before we look: whoever asks for something from now on sends another one.
+  __atomic_exchange_n(&mfr_self.me->kicked, 0, __ATOMIC_SEQ_CST);
   mfr_kicked = 1;
   if (f->rip >= (u64)mfr_blocking_start && f->rip <= (u64)mfr_blocking_syscall)
     f->rip = (u64)mfr_blocking_abort;
