@@ -63,12 +63,15 @@ int mfr_clone_replica(u32 index) {
   // From here on the leader may not lap it; undone when the clone fails.
   mfr_or_acqrel32(&mfr_self.h->live, 1u << index);
   mfr_fence_seqcst();
+  u64 mask = mfr_block_ours();
   long pid = SYS5(clone, CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_PARENT | CLONE_PARENT_SETTID | MFR_SIGCHLD, 0,
                   &r->pid, 0, 0);
   if (pid == 0) {
     become(index);
+    mfr_unblock_ours(mask);
     return 0;
   }
+  mfr_unblock_ours(mask);
   if (pid < 0) {
     mfr_and_acqrel32(&mfr_self.h->live, ~(1u << index));
     mfr_store_release32(&r->state, MFR_REPLICA_FREE);

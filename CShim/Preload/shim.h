@@ -355,6 +355,8 @@ void mfr_signal_point(struct mfr_frame *f); // dispatch.c: takes signals in a sl
 void mfr_devirtualize(struct mfr_frame *frame);
 void mfr_guest_dies(u32 signo) __attribute__((noreturn));
 void mfr_return_lent(void);
+u64 mfr_block_ours(void);
+void mfr_unblock_ours(u64 old);
 void mfr_timers_to_kernel(void); // timer.c
 void mfr_timers_forget(void);
 void mfr_child_sigsys(void); // a forked child that stays under dispatch keeps our SIGSYS handler

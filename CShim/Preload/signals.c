@@ -119,6 +119,14 @@ void mfr_guest_dies(u32 signo) {
   for (;;) SYS1(exit_group, 128 + signo);
 }
 
+// Around a clone: what hits the child before it knows who it is would be told of its parent.
+u64 mfr_block_ours(void) {
+  u64 set = ~MFR_REAL_MASK, old = 0;
+  SYS4(rt_sigprocmask, SIG_BLOCK, &set, &old, 8);
+  return old;
+}
+void mfr_unblock_ours(u64 old) { real_mask(SIG_SETMASK, old); }
+
 static int usable_alt(void) { return mfr_self.valt.size && !(mfr_self.valt.flags & SS_DISABLE); }
 static void real_alt(void) {
   struct mfr_stack ours = {(u64)fault_stack, 0, 0, sizeof fault_stack};

@@ -316,8 +316,10 @@ static long fork_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *
   }
   u64 flags = (x->flags & ~(u64)(CLONE_VM | CLONE_PARENT_SETTID | 0xff)) | CLONE_PARENT |
               CLONE_PARENT_SETTID | MFR_SIGCHLD;
+  u64 mask = mfr_block_ours();
   long r = SYS5(clone, flags, 0, at, x->child_tid, x->tls);
   if (r != 0) {
+    mfr_unblock_ours(mask);
     if (r > 0) mfr_child_add(mfr_self.base, (i32)r);
     if (!data) memcpy(x->own, at, sizeof x->own);
     return r;
