@@ -17,6 +17,7 @@
 #define OUT_RET(i) (ARG_OUT_RET | (i) << 8)
 #define OUT_ARG(i) (ARG_OUT_ARG | (i) << 8)
 #define OUT_RETN(n, i) (ARG_OUT_RETN | (i) << 8 | (u32)(n) << 16)
+#define PEEK(n) (ARG_PEEK | (u32)(n) << 16)
 #define INOUT(n) (ARG_INOUT | (u32)(n) << 16)
 #define INOUT_N(n, i) (ARG_INOUT_N | (i) << 8 | (u32)(n) << 16)
 #define OUT_LEN(i) (ARG_OUT_LEN | (i) << 8)

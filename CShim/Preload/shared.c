@@ -32,7 +32,7 @@ u64 mfr_identity(const struct mfr_call *c, const struct mfr_row *row) {
   u64 h = c->nr;
   for (u32 i = 0; i < row->arity; i++) {
     u32 kind = MFR_ARG_KIND(row->arg[i]);
-    if (kind == ARG_SKIP) continue;
+    if (kind == ARG_SKIP || kind == ARG_PEEK) continue;
     int narrow = kind == ARG_INT || kind == ARG_FD || kind == ARG_PID;
     h = mfr_mix(h, narrow ? (u32)c->a[i] : (u64)c->a[i]);
   }
@@ -79,14 +79,14 @@ static u64 hash_inputs(const struct mfr_call *c, const struct mfr_row *row) {
   return h;
 }
 
-// Reads a byte of each page of the inputs: a poisoned page raises its SIGBUS here, in user mode,
-// where the kernel only answered EFAULT. Runs under MFR_TRY.
+// Reads a byte of each page that the call was to use: a poisoned page raises its SIGBUS here, in user mode, where
+// the kernel only answered EFAULT. Runs under MFR_TRY.
 static void touch(const void *p, u64 n) {
   const volatile u8 *b = p;
   for (u64 at = 0; at < n; at += MFR_PAGE) (void)b[at];
   if (n) (void)b[n - 1];
 }
-static void touch_inputs(const struct mfr_call *c, const struct mfr_row *row) {
+static void touch_memory(const struct mfr_call *c, const struct mfr_row *row) {
   for (u32 i = 0; i < row->arity; i++) {
     u32 spec = row->arg[i];
     const void *p = (const void *)c->a[i];
@@ -99,13 +99,18 @@ static void touch_inputs(const struct mfr_call *c, const struct mfr_row *row) {
       break;
     case ARG_IN:
     case ARG_INOUT:
+    case ARG_PEEK:
+    case ARG_OUT:
       touch(p, size);
       break;
     case ARG_IN_ARG:
+    case ARG_OUT_ARG:
+    case ARG_OUT_RET:
       touch(p, ref);
       break;
     case ARG_IN_N:
     case ARG_INOUT_N:
+    case ARG_OUT_RETN:
       touch(p, size * (u32)ref);
       break;
     case ARG_IOV_IN: {
@@ -360,10 +365,10 @@ again:;
         mfr_self.became_joiner = 0;
         goto again;
       }
-      if (unlikely(result == -MFR_EFAULT) && MFR_TRY()) {
-        touch_inputs(c, row);
-        MFR_TRY_END();
-      }
+    }
+    if (unlikely(result == -MFR_EFAULT) && MFR_TRY()) {
+      touch_memory(c, row);
+      MFR_TRY_END();
     }
     mfr_track(c, row, result, t.data);
     drop_sigpipe(result);
@@ -595,7 +600,12 @@ long mfr_local(struct mfr_call *c) {
   __builtin_memcpy(a, c->a, sizeof a);
   for (u32 i = 0; i < row->arity; i++)
     if (MFR_ARG_KIND(row->arg[i]) == ARG_PID && (i32)a[i] == mfr_self.vpid) a[i] = 0;
-  return mfr_gate(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+  long r = mfr_gate(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (unlikely(r == -MFR_EFAULT) && MFR_TRY()) {
+    touch_memory(c, row);
+    MFR_TRY_END();
+  }
+  return r;
 }
 
 long mfr_refused(struct mfr_call *c) {

@@ -57,7 +57,7 @@ struct CallTableTests {
     ]
     let words = [
       "_": 0, "INT": 0, "LONG": 0, "FD": 0, "PID": 0, "SKIP": 0, "STR": 0, "PATH": 0, "LENP": 0,
-      "IN": 1, "IN_ARG": 1, "IN_N": 2, "OUT": 1, "OUT_RET": 1, "OUT_ARG": 1, "OUT_RETN": 2,
+      "PEEK": 1, "IN": 1, "IN_ARG": 1, "IN_N": 2, "OUT": 1, "OUT_RET": 1, "OUT_ARG": 1, "OUT_RETN": 2,
       "INOUT": 1, "INOUT_N": 2, "OUT_LEN": 1, "IOV_IN": 1, "IOV_OUT": 1,
     ]
     for row in table.rows {
