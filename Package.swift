@@ -26,6 +26,7 @@ let package = Package(
     .executableTarget(name: "mfr-ctl", dependencies: ["CMFRABI", "MFRControl", argumentParser]),
 
     .testTarget(name: "MFRCoreTests", dependencies: ["MFRCore", "MFRControl"]),
+    .testTarget(name: "MFRRuntimeTests", dependencies: ["CMFRABI", "MFRCore", "MFRControl", "MFRRuntime"]),
     .testTarget(name: "ShimContractTests", dependencies: ["CMFRABI", "MFRControl", "mfr-ctl"]),
     .testTarget(name: "ReplicationTests", dependencies: ["MFRControl", "MFRHarness", "mfr-run", "mfr-ctl"]),
 
@@ -36,6 +37,9 @@ let package = Package(
     .executableTarget(
       name: "mfr-campaign", dependencies: ["CLinux", "MFRHarness", argumentParser], path: "Tests/Campaign",
       exclude: ["guests"]),
+    .executableTarget(
+      name: "mfr-machine-check", dependencies: ["CMFRABI", "MFRControl", "MFRHarness", argumentParser],
+      path: "Tests/MachineCheck", exclude: ["inside.c", "init"]),
   ],
   swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,4 @@
-# tools.sh - for other scripts to source. Sets `root`, the top of the project, and offers `build_tools`.
+# tools.sh - for other scripts to source. Sets `root`, the top of the project, and offers the functions below.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PATH=$PATH:/opt/swift/usr/bin:/usr/sbin:/sbin
 
@@ -37,5 +37,16 @@ build_guests() {
       cc -O2 -Wall -Wextra -Werror -o "$program.$$" "$source"
       mv "$program.$$" "$program"
     fi
+  done
+}
+
+# Waits until a command succeeds, at most so many seconds: wait_for SECONDS COMMAND…  Nothing tells when a program listens
+# or is protected, so it looks again and again.
+wait_for() {
+  local end=$((SECONDS + $1))
+  shift
+  until "$@" 2>/dev/null; do
+    [[ $SECONDS -lt $end ]] || return 1
+    sleep 0.02
   done
 }

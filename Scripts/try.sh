@@ -19,13 +19,6 @@ fail() {
   echo "0 passed, 1 failed"
   exit 1
 }
-wait_for() {
-  local end=$((SECONDS + 20))
-  until "$@" 2>/dev/null; do
-    [[ $SECONDS -lt $end ]] || return 1
-    sleep 0.02
-  done
-}
 listens() { (: >"/dev/tcp/127.0.0.1/$1"); }
 whole() { "$MFR_BIN/mfr-ctl" status "$name" | grep -q "level 2: protected"; }
 free_port() {
@@ -38,8 +31,8 @@ free_port() {
 start() {
   "$MFR_BIN/mfr-run" --level 2 --name "$name" -v -- "$@" 2>"$log" &
   server=$!
-  wait_for listens "$PORT" || fail "$1 does not listen on port $PORT"
-  wait_for whole || fail "$1 is not protected: $("$MFR_BIN/mfr-ctl" status "$name")"
+  wait_for 20 listens "$PORT" || fail "$1 does not listen on port $PORT"
+  wait_for 20 whole || fail "$1 is not protected: $("$MFR_BIN/mfr-ctl" status "$name")"
   echo "$1 runs as three replicas"
 }
 
@@ -64,7 +57,7 @@ break_leader() {
   before=$("$MFR_BIN/mfr-ctl" status "$name" | awk '$3 == "leader" { print $2 }')
   kill -KILL "$before" || fail "no leader"
   lost_and_whole() { grep -q "lost.*(pid $before)" "$log" && whole; }
-  wait_for lost_and_whole || fail "the leader $before was not replaced"
+  wait_for 20 lost_and_whole || fail "the leader $before was not replaced"
   echo "killed the leader, pid $before; three replicas again"
 }
 

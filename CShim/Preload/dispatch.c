@@ -65,8 +65,13 @@ static int take_signals(struct mfr_call *c) {
   point.frame = c->frame;
   for (;;) {
     mfr_signal_taken(c->signo, (u32)c->info.pad);
+    mfr_timer_taken(&c->info);
     c->info.pad = 0;
     int restart = mfr_deliver(c->signo, &c->info);
+    if (unlikely(mfr_self.mode == MFR_CHILD && c->frame)) { // the handler has forked, and this is the child
+      c->frame->sigmask = mfr_self.vmask & MFR_NOT_OURS;
+      c->frame->stack = mfr_self.valt;
+    }
     if (mfr_self.mode != MFR_ON_LANE) return 0;
     for (;;) {
       point.signo = 0;
@@ -96,7 +101,7 @@ void mfr_signal_point(struct mfr_frame *f) {
   c.frame = f;
   c.signo = 0;
   mfr_self.may_rerun = 0;
-  if (mfr_self.alt_is_guest | mfr_self.faults_lent) mfr_return_lent();
+  if (mfr_self.alt_is_guest | mfr_self.faults_lent) mfr_return_lent(f);
   mfr_on_own_stack(run, &c);
   if (c.signo) take_signals(&c);
 }
@@ -105,14 +110,19 @@ void mfr_signal_point(struct mfr_frame *f) {
 // Signals are delivered here, once the call is over: nothing of the shim is on any stack then that a
 // handler which never returns (siglongjmp) could leave behind.
 long mfr_dispatch(struct mfr_call *c) {
-  if (unlikely(mfr_self.mode != MFR_ON_LANE)) return mfr_off_lane(c);
-  if (unlikely(mfr_self.alt_is_guest | mfr_self.faults_lent)) mfr_return_lent();
+  if (unlikely(mfr_self.mode != MFR_ON_LANE)) {
+    long r = mfr_off_lane(c);
+    if (likely(mfr_self.mode != MFR_ON_LANE)) return r; // else it has just become a set
+  }
+  if (unlikely(mfr_self.alt_is_guest | mfr_self.faults_lent)) mfr_return_lent(c->frame);
+  if (unlikely(mfr_self.threads > 1)) mfr_threads_async();
   if (unlikely(c->nr >= mfr_row_count || !mfr_rows[c->nr].handler)) return -MFR_ENOSYS;
   const struct mfr_row *row = &mfr_rows[c->nr];
   if (unlikely(row->class == STRUCTURAL && !c->frame)) // these need the registers
     return mfr_trap(c->nr, c->a[0], c->a[1], c->a[2], c->a[3], c->a[4], c->a[5]);
   for (;;) {
     c->signo = 0;
+    c->no_restart = 0;
     mfr_self.may_rerun = 1;
     long r = mfr_on_own_stack(run, c);
     int again = 0;
@@ -122,13 +132,15 @@ long mfr_dispatch(struct mfr_call *c) {
       if (mfr_self.suspend_on) end_suspend();
     }
     if (unlikely(c->signo)) {
-      int restart = take_signals(c) && r == -MFR_EINTR && (row->flags & RESTARTS);
+      int restart = take_signals(c) && r == -MFR_EINTR && (row->flags & RESTARTS) && !c->no_restart;
       again = mfr_self.mode == MFR_ON_LANE && (again || restart);
     }
     if (unlikely(mfr_self.suspend_on)) end_suspend();
+    if (unlikely(mfr_self.mode != MFR_ON_LANE)) return r; // it has left in this very call
     // The leader took a signal while it computed, after this very call.
     if (unlikely(mfr_load_relaxed64(&mfr_self.h->signal_point) == mfr_self.seq + 1) && mfr_self.mode == MFR_ON_LANE)
       mfr_signal_point(c->frame);
+    if (unlikely(mfr_self.threads > 1) && mfr_self.mode == MFR_ON_LANE) mfr_thread_yield();
     if (likely(!again)) return r;
   }
 }

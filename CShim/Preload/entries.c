@@ -38,7 +38,9 @@ static inline int stays(u32 nr) {
 }
 
 static inline long enter(u32 which, u32 nr, long a0, long a1, long a2, long a3, long a4, long a5) {
-  if (mfr_self.mode != MFR_ON_LANE && next[which] && !stays(nr)) return next[which](a0, a1, a2, a3, a4, a5);
+  // With threads, too: libc's are cancellation points.
+  int straight = mfr_self.mode != MFR_CHILD && (mfr_self.mode != MFR_ON_LANE || mfr_self.threaded);
+  if (straight && next[which] && !stays(nr)) return next[which](a0, a1, a2, a3, a4, a5);
   // Two that are more than their call.
   struct mfr_siginfo info;
   if (which == ENTRY_wait) a1 = a0, a0 = -1;

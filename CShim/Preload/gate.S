@@ -13,6 +13,7 @@ mfr_gate_start:
 // long mfr_gate(nr, a0, a1, a2, a3, a4, a5)
     .type mfr_gate, @function
 mfr_gate:
+    .cfi_startproc
     mov %rdi, %rax
     mov %rsi, %rdi
     mov %rdx, %rsi
@@ -22,6 +23,7 @@ mfr_gate:
     mov 8(%rsp), %r9
     syscall
     ret
+    .cfi_endproc
     .size mfr_gate, . - mfr_gate
 
 // The same for calls that may sleep. The SIGSYS handler moves an instruction pointer that it finds
@@ -50,7 +52,8 @@ mfr_blocking_abort:
     .type mfr_restorer, @function
     nop // unwinders look one byte before the restorer
 mfr_restorer:
-    mov $15, %eax // rt_sigreturn
+    // These very bytes: unwinders (libgcc's, for exceptions and cancellation) know a signal frame by them.
+    .byte 0x48, 0xc7, 0xc0, 0x0f, 0x00, 0x00, 0x00 // mov $15, %rax: rt_sigreturn
     syscall
     .size mfr_restorer, . - mfr_restorer
 
@@ -84,6 +87,32 @@ mfr_clone_helper:
     pop %rbx
     ret
     .size mfr_clone_helper, . - mfr_clone_helper
+
+// long mfr_thread_gate(flags, stack_top, fn, arg, clear_tid*): a kernel thread of ours, which runs fn(arg) and ends.
+    .globl mfr_thread_gate
+    .hidden mfr_thread_gate
+    .type mfr_thread_gate, @function
+mfr_thread_gate:
+    push %rbx
+    push %r12
+    mov %rdx, %rbx
+    mov %rcx, %r12
+    mov %r8, %r10
+    xor %edx, %edx
+    xor %r8d, %r8d
+    mov $56, %eax // clone
+    syscall
+    test %rax, %rax
+    jnz 1f
+    mov %r12, %rdi
+    call *%rbx
+    xor %edi, %edi
+    mov $60, %eax // exit
+    syscall
+1:  pop %r12
+    pop %rbx
+    ret
+    .size mfr_thread_gate, . - mfr_thread_gate
 mfr_gate_end:
 
 // long mfr_trap(nr, a0..a5): the same as mfr_gate, but outside the range that dispatch leaves alone.
@@ -120,11 +149,58 @@ mfr_on_own_stack:
     mov %rsp, %rbp
     mov %rdi, %rax
     mov %rsi, %rdi
-    lea mfr_own_stack_top(%rip), %rsp
+    mov mfr_stack_top(%rip), %rsp
     call *%rax
     leave
     ret
     .size mfr_on_own_stack, . - mfr_on_own_stack
+
+// long mfr_switch(u64 *save, u64 load): leaves this stack for another one that came here before.
+    .globl mfr_switch
+    .hidden mfr_switch
+    .type mfr_switch, @function
+mfr_switch:
+    push %rbp
+    push %rbx
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    mov %rsp, (%rdi)
+    mov %rsi, %rsp
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    pop %rbx
+    pop %rbp
+    ret
+    .size mfr_switch, . - mfr_switch
+
+// void mfr_enter_frame(const struct mfr_frame *): a new thread begins, as behind its clone: rax is 0.
+    .globl mfr_enter_frame
+    .hidden mfr_enter_frame
+    .type mfr_enter_frame, @function
+mfr_enter_frame:
+    pushq 176(%rdi)
+    popfq
+    mov 40(%rdi), %r8
+    mov 48(%rdi), %r9
+    mov 56(%rdi), %r10
+    mov 72(%rdi), %r12
+    mov 80(%rdi), %r13
+    mov 88(%rdi), %r14
+    mov 96(%rdi), %r15
+    mov 112(%rdi), %rsi
+    mov 120(%rdi), %rbp
+    mov 128(%rdi), %rbx
+    mov 136(%rdi), %rdx
+    mov 160(%rdi), %rsp
+    mov 168(%rdi), %rcx
+    mov $0, %eax
+    mov 104(%rdi), %rdi
+    jmp *%rcx
+    .size mfr_enter_frame, . - mfr_enter_frame
 
 // int mfr_try_save(struct mfr_try_buf *): 0 at first; 1 when a fault handler comes back here.
     .globl mfr_try_save
@@ -149,8 +225,12 @@ mfr_try_save:
     .globl mfr_patched_entry
     .type mfr_patched_entry, @function
 mfr_patched_entry:
+    .cfi_startproc
     push %rbp
+    .cfi_def_cfa_offset 16
+    .cfi_offset %rbp, -16
     mov %rsp, %rbp
+    .cfi_def_cfa_register %rbp
     push %rdi
     push %rsi
     push %rdx
@@ -177,7 +257,9 @@ mfr_patched_entry:
     pop %rsi
     pop %rdi
     pop %rbp
+    .cfi_def_cfa %rsp, 8
     ret
+    .cfi_endproc
     .size mfr_patched_entry, . - mfr_patched_entry
 
 // u64 mfr_hash_aes(p, blocks of 64 bytes, seed): four lanes of AESENC, as fast as memory is read.
@@ -242,6 +324,22 @@ mfr_hash_keys:
     .quad 0x243f6a8885a308d3, 0x13198a2e03707344
     .quad 0xa4093822299f31d0, 0x082efa98ec4e6c89
 
+// The stubs of patched call sites (patch.c), 512 of 64 bytes. A handler may unwind through one, to end its thread or by
+// an exception: at the call in it, the guest's stack pointer is 128 bytes up, and the way back is in byte 56.
+    .section .stubs, "aw", @nobits
+    .p2align 12
+    .hidden mfr_stubs
+    .globl mfr_stubs
+    .type mfr_stubs, @object
+mfr_stubs:
+    .cfi_startproc
+    .cfi_def_cfa %rsp, 128
+    // DW_CFA_expression for the return address: (rip & -64) + 56
+    .cfi_escape 0x10, 0x10, 0x07, 0x80, 0x00, 0x09, 0xc0, 0x1a, 0x23, 0x38
+    .skip 512 * 64
+    .cfi_endproc
+    .size mfr_stubs, . - mfr_stubs
+
     .bss
     .p2align 6
     .hidden mfr_own_stack
@@ -252,6 +350,13 @@ mfr_own_stack:
     .globl mfr_own_stack_top
 mfr_own_stack_top:
     .skip 64
+    .section .data
+    .hidden mfr_stack_top
+    .globl mfr_stack_top
+    .p2align 3
+mfr_stack_top:
+    .quad mfr_own_stack_top
+    .bss
     .globl mfr_kicked
     .p2align 2
 mfr_kicked:

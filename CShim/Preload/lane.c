@@ -38,6 +38,11 @@ int mfr_alone(void) {
   return mfr_load_relaxed32(&mfr_self.h->live) == my_bit() && i_hold_grant();
 }
 
+int mfr_slot_has_call(void) {
+  u64 w = mfr_load_acquire64(&mfr_slot_at(mfr_self.base, mfr_self.seq)->word);
+  return mfr_word_is_seq(w, mfr_self.seq) && (mfr_word_state(w) != MFR_SLOT_EMPTY || (w & MFR_WORD_RETRY));
+}
+
 void mfr_wake_parked(void) {
   struct mfr_header *h = mfr_self.h;
   u32 set = __atomic_exchange_n(&h->parked, 0, __ATOMIC_ACQ_REL);
@@ -56,16 +61,25 @@ void mfr_wake_parked(void) {
 static void park(struct mfr_slot *slot, u64 seen) {
   struct mfr_header *h = mfr_self.h;
   struct mfr_replica *me = mfr_self.me;
-  if (mfr_self.unsharing) {
-    mfr_unshare_step();
-    return;
-  }
+  if (unlikely(mfr_self.memory_work) && mfr_memory_step()) return;
   for (u32 n = mfr_load_relaxed32(&h->spin); n; n--) {
     if (mfr_load_acquire64(&slot->word) != seen) return;
     __builtin_ia32_pause();
   }
   if (unlikely(mfr_load_relaxed32(&h->stalled))) mfr_futex_wake(&h->stalled); // nothing more to pass
   int empty = !(mfr_word_is_seq(seen, mfr_self.seq) && mfr_word_state(seen) == MFR_SLOT_CLAIMED);
+  if (empty) {
+    // The lead has been given away while we led: the new leader may be asleep behind what we have published.
+    u32 leads = (u32)(mfr_load_acquire64(&h->grant) & 0xff) % MFR_MAX_REPLICAS;
+    mfr_full_fence(); // pairs with the fence below, in that replica
+    if (unlikely(leads != mfr_self.index && (mfr_load_relaxed32(&h->parked) & 1u << leads))) {
+      struct mfr_replica *r = mfr_replica_at(mfr_self.base, leads);
+      mfr_and_acqrel32(&h->parked, ~(1u << leads));
+      mfr_store_release32(&r->park, 0);
+      mfr_futex_wake(&r->park);
+    }
+  }
+  if (unlikely(me->pid != mfr_self.rpid)) SYS1(exit_group, 0); // its place was given away: repair.c
   mfr_store_relaxed32(&me->park, 1);
   mfr_or_acqrel32(&h->parked, my_bit());
   me->phase = MFR_PHASE_PARKED;
@@ -73,7 +87,8 @@ static void park(struct mfr_slot *slot, u64 seen) {
   // Pairs with publish (word, then parked) and with the coordinator (request/grant, then park).
   if (mfr_load_acquire64(&slot->word) == seen && !mfr_load_acquire32(&me->request) &&
       !(empty && i_hold_grant())) {
-    u32 late = mfr_load_relaxed32(&h->late_us);
+    // One that has files mapped must come to this slot before another can lead: no bids then.
+    u32 late = mfr_load_relaxed32(&h->map_owner) ? 0 : mfr_load_relaxed32(&h->late_us);
     struct mfr_timespec t = {late / 1000000, (late % 1000000) * 1000ll};
     long r = mfr_futex_wait(&me->park, 1, empty && late ? &t : NULL);
     if (r == -MFR_ETIMEDOUT && empty && mfr_load_acquire64(&slot->word) == seen &&
@@ -146,14 +161,21 @@ enum mfr_role mfr_lane_enter(struct mfr_turn *t, u32 nr, u64 need) {
     t->slot = slot;
     u32 state = mfr_word_is_seq(w, mfr_self.seq) ? mfr_word_state(w) : MFR_SLOT_EMPTY;
     if (state == MFR_SLOT_DONE) {
-      if (unlikely(mfr_self.unsharing) && (mfr_self.seq & 63) == 0) mfr_unshare_step();
+      if (unlikely(mfr_self.memory_work) && (mfr_self.seq & 63) == 0) mfr_memory_step();
+      mfr_self.leading = 0;
       return MFR_ROLE_FOLLOW;
     }
     if (state == MFR_SLOT_EMPTY && i_hold_grant()) {
-      if (unlikely(mfr_self.unsharing)) mfr_unshare_step(); // it leads because no other one is further
+      if (unlikely(mfr_self.map_files) && !mfr_mapping_lead()) continue;
+      if (unlikely(mfr_self.memory_work == MFR_REQ_UNSHARE)) mfr_memory_step(); // it leads because no other one is further
       int retry = mfr_word_is_seq(w, mfr_self.seq) && (w & MFR_WORD_RETRY);
       if (!retry && mfr_load_acquire32(&h->live) == my_bit()) {
+        // The word is older than the grant: whoever had it may have claimed the slot meanwhile, carried the call out
+        // and died. Settlement writes the word, then `live`, then the grant: now it is there.
+        if (unlikely(mfr_load_acquire64(&slot->word) != w)) continue;
         t->retry = 0;
+        mfr_self.leading = 1;
+        mfr_self.claim.state = MFR_CLAIM_NONE;
         return MFR_ROLE_SOLO;
       }
       if (unlikely(!has_room(need))) {
@@ -161,7 +183,7 @@ enum mfr_role mfr_lane_enter(struct mfr_turn *t, u32 nr, u64 need) {
         continue;
       }
       if (!mfr_cas_acqrel64(&slot->word, w,
-                            mfr_word(mfr_self.seq, nr, mfr_self.index, MFR_SLOT_CLAIMED)))
+                            mfr_word(mfr_self.seq, nr, mfr_self.index, MFR_SLOT_CLAIMED) | (retry ? MFR_WORD_RETRY : 0)))
         continue;
       // The data of one slot is contiguous: skip the end of the ring if it does not fit.
       u64 at = mfr_self.data_pos;
@@ -173,21 +195,35 @@ enum mfr_role mfr_lane_enter(struct mfr_turn *t, u32 nr, u64 need) {
       slot->signo = 0;
       t->data = mfr_data_at(mfr_self.base, at);
       t->retry = (u32)retry;
+      mfr_self.leading = 1;
+      mfr_self.claim.nr = nr;
+      mfr_self.claim.need = (u32)need;
+      mfr_self.claim.data_off = at;
+      mfr_self.claim.executed = mfr_self.claim.can_redo = mfr_self.claim.lost = 0;
+      mfr_self.claim.state = MFR_CLAIM_HELD;
       me->bid = 0;
       return MFR_ROLE_LEAD;
     }
-    park(slot, w);
+    // Nobody leads before this one has given up its shared mappings: it may not sleep on them.
+    if (unlikely(mfr_self.map_leading) && !i_hold_grant()) mfr_mapping_yield();
+    else park(slot, w);
   }
 }
 
 void mfr_lane_begin(struct mfr_turn *t) {
   t->slot->identity = t->identity;
   t->slot->out_hash = t->out_hash;
+  mfr_self.claim.begun = mfr_self.seq + 1;
   // Release: settlement reads `begun` and then the slot.
   mfr_store_release64(&mfr_self.me->begun, mfr_self.seq + 1);
 }
 
 static inline u64 align8(u64 n) { return (n + 7) & ~7ull; }
+
+// At a slot at which the leader was interrupted while it computed: from here on this replica goes its own way.
+static void own_way(void) {
+  mfr_store_release64(&mfr_self.h->way[mfr_self.index], (mfr_self.seq + 1) * MFR_MAX_REPLICAS + mfr_self.index);
+}
 
 void mfr_lane_publish(struct mfr_turn *t, u32 nr, long result, u32 data_len, u32 flags, u32 signo,
                       i64 in_bytes, i64 out_bytes) {
@@ -199,16 +235,17 @@ void mfr_lane_publish(struct mfr_turn *t, u32 nr, long result, u32 data_len, u32
   slot->data_len = data_len;
   slot->flags = (u16)flags;
   slot->signo = (u16)signo;
+  if (unlikely(flags & MFR_SLOT_ASYNC)) own_way();
   mfr_store_release64(&slot->word, mfr_word(mfr_self.seq, nr, mfr_self.index, MFR_SLOT_DONE));
   // Publish first, own sums after it: the other way round a death in between doubles a call.
-  if (in_bytes) mfr_store_release64(&me->in_sum, me->in_sum + (u64)in_bytes);
-  if (out_bytes) mfr_store_release64(&me->out_sum, me->out_sum + (u64)out_bytes);
+  mfr_account((u64)in_bytes, (u64)out_bytes);
   me->calls++;
   // The slots ahead were last in the followers' caches: fetch them for writing before they are needed.
   __asm__ volatile("prefetchw %0" : : "m"(*mfr_slot_at(mfr_self.base, mfr_self.seq + 8)));
-  mfr_self.data_pos = slot->data_off + align8(data_len);
+  mfr_self.claim.state = MFR_CLAIM_PUBLISHED;
+  mfr_self.data_pos = mfr_self.claim.data_off + align8(data_len);
   mfr_self.seq++;
-  mfr_store_release64(&me->data_pos, mfr_self.data_pos);
+  // `data_pos` comes later (mfr_lane_consumed): until this replica has taken the data over itself, nobody may write there.
   mfr_store_release64(&me->seq, mfr_self.seq);
   struct mfr_header *h = mfr_self.h;
   if (mfr_load_relaxed32(&h->sync) == MFR_SYNC_EAGER) {
@@ -269,6 +306,7 @@ static void unstall(void) {
 
 void mfr_lane_pass(struct mfr_turn *t) {
   struct mfr_replica *me = mfr_self.me;
+  if (unlikely(t->slot->flags & MFR_SLOT_ASYNC)) own_way();
   mfr_self.data_pos = t->slot->data_off + align8(t->slot->data_len);
   mfr_self.seq++;
   mfr_store_release64(&me->data_pos, mfr_self.data_pos); // pairs with has_room
@@ -290,20 +328,34 @@ long mfr_blocking_step(struct mfr_turn *t, long nr, const long *a, int *joiner) 
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   // No fence: whoever sets a request or a signal kicks afterwards in any case, and the kick stops the gate.
   mfr_store_relaxed32(&me->phase, MFR_PHASE_BLOCKED);
-  // Un-sharing stays requested until it is done; this one goes on with it below.
-  if (unlikely(mfr_load_acquire32(&me->request) & ~(mfr_self.unsharing ? MFR_REQ_UNSHARE : 0u))) {
+  // Work on memory stays requested until it is done; this one goes on with it below.
+  if (unlikely(mfr_load_acquire32(&me->request) & ~mfr_self.memory_work)) {
     mfr_serve_requests();
     *joiner = (int)mfr_self.became_joiner;
     return MFR_AGAIN;
   }
+  long before;
+  if (unlikely(mfr_self.thread->started) && mfr_proxy_inherit(&before)) {
+    mfr_store_relaxed32(&me->phase, MFR_PHASE_GUEST);
+    return before;
+  }
   if (unlikely(mfr_deliverable())) {
     mfr_store_relaxed32(&me->phase, MFR_PHASE_GUEST);
-    return -MFR_EINTR;
+    return unlikely(mfr_self.thread->proxy) ? mfr_proxy_stop() : -MFR_EINTR;
   }
-  for (u32 n = 32; unlikely(mfr_self.unsharing) && n; n--) mfr_unshare_step(); // the coordinator kicks for more
+  if (unlikely(mfr_self.signalfds)) mfr_signalfd_sync(); // what comes now kicks
+  if (unlikely(mfr_self.thread->started) && mfr_made_before(nr, &before)) return before;
+  u64 until = 0;
+  if (unlikely(mfr_self.threads > 1) && (mfr_self.thread->proxy || mfr_others_wait(&until) || until)) {
+    long tried = until ? mfr_wait_until(t, nr, a, until) : mfr_try_or_park(nr, a);
+    mfr_store_relaxed32(&me->phase, MFR_PHASE_GUEST);
+    return tried == -MFR_EINTR ? MFR_AGAIN : tried;
+  }
+  if (unlikely(mfr_self.memory_work)) mfr_memory_before_block();
   if (t) mfr_before_block(t);
   long r = mfr_gate_blocking(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
   mfr_store_relaxed32(&me->phase, MFR_PHASE_GUEST);
+  if (unlikely(mfr_self.thread->started)) r = mfr_result_of_second(nr, r);
   return r == -MFR_EINTR ? MFR_AGAIN : r; // why it was interrupted is found out by the next step
 }
 

@@ -10,7 +10,8 @@
 #define STUB_BYTES 64u
 #define STUBS 512u
 #define MOVED_AT 29u // where build() puts an instruction that stood behind the call
-static u8 pool[STUBS * STUB_BYTES] __attribute__((aligned(MFR_PAGE)));
+#define BACK_AT 56u  // where unwinders find the way back (gate.S)
+extern u8 mfr_stubs[STUBS * STUB_BYTES];
 static u32 used;
 static int executable;
 
@@ -22,7 +23,7 @@ static int near(u64 a, u64 b) {
 // Only text that is mapped from a file and is not ours: a site in memory that the guest writes code
 // into may change under our hands. Asked by trying: see patch().
 static u8 *build(u64 back, const u8 *moved, u32 moved_bytes, int moved_first) {
-  u8 *s = pool + used * STUB_BYTES, *p = s;
+  u8 *s = mfr_stubs + used * STUB_BYTES, *p = s;
   if (moved_first) {
     memcpy(p, moved, moved_bytes);
     p += moved_bytes;
@@ -45,6 +46,7 @@ static u8 *build(u64 back, const u8 *moved, u32 moved_bytes, int moved_first) {
   *p++ = 0xe9;
   i32 rel = (i32)(back - (u64)(p + 4));
   __builtin_memcpy(p, &rel, 4);
+  __builtin_memcpy(s + BACK_AT, &back, 8);
   return s;
 }
 
@@ -53,16 +55,38 @@ static int writable(u64 at, u64 bytes, int on) {
   return SYS3(mprotect, first, last - first + MFR_PAGE, on ? 7 : 5) == 0;
 }
 
+// Where a thread that trapped at a site goes on: behind the call, unless another thread's trap has had the site
+// patched meanwhile. Then what stood there is in the stub.
+u64 mfr_behind_site(u64 rip) {
+  u8 code[5];
+  int whole = 0;
+  if (!used) return rip;
+  if (MFR_TRY()) {
+    memcpy(code, (const void *)(rip - 2), sizeof code);
+    MFR_TRY_END();
+    whole = 1;
+  }
+  if (!whole || code[0] != 0xe9) return rip;
+  i32 to;
+  __builtin_memcpy(&to, code + 1, 4);
+  u64 stub = rip + 3 + (u64)(i64)to;
+  return stub >= (u64)mfr_stubs && stub < (u64)mfr_stubs + sizeof mfr_stubs ? stub + MOVED_AT : rip;
+}
+
 // Returns where the call that trapped goes on: behind the call, or in the stub when what was there moved.
 u64 mfr_patch_site(u64 rip, u32 nr) {
   if (rip >= (u64)__ehdr_start && rip < (u64)etext) return rip;
-  if (rip >= (u64)pool && rip < (u64)pool + sizeof pool) return rip;
-  if (used >= STUBS || !near(rip, (u64)pool)) return rip;
+  if (rip >= (u64)mfr_stubs && rip < (u64)mfr_stubs + sizeof mfr_stubs) return rip;
+  u64 behind = mfr_behind_site(rip);
+  if (behind != rip) return behind;
+  if (used >= STUBS || !near(rip, (u64)mfr_stubs)) return rip;
   if (nr < mfr_row_count && mfr_rows[nr].class == STRUCTURAL) return rip;
   if (nr == __NR_rt_sigreturn) return rip;
   u8 *site = (u8 *)(rip - 2);
   u8 around[16];
-  if (MFR_TRY()) {
+  if (mfr_self.mode == MFR_CHILD) {
+    if (mfr_peek(around, (u64)site - 5, 13) < 0) return rip;
+  } else if (MFR_TRY()) {
     memcpy(around, site - 5, 13); // the mov before, the call, the cmp behind
     MFR_TRY_END();
   } else return rip;
@@ -74,7 +98,7 @@ u64 mfr_patch_site(u64 rip, u32 nr) {
   u32 bytes;
   u8 *stub;
   if (!executable) {
-    if (SYS3(mprotect, pool, sizeof pool, 7) != 0) {
+    if (SYS3(mprotect, mfr_stubs, sizeof mfr_stubs, 7) != 0) {
       used = STUBS; // a policy forbids it: every call of such a site traps
       return rip;
     }

@@ -123,8 +123,17 @@ void mfr_vdso_probe(void) {
   mfr_self.probing = 0;
 }
 
-void mfr_vdso_init(u64 base) {
-  if (!base) return;
+// The kernel splits no mapping of the vDSO: only all of it can be made writable, and how much that is can
+// only be guessed from what it holds.
+static u64 make_writable(u64 first, u64 bytes) {
+  for (u32 more = 0; more < 8; more++, bytes += MFR_PAGE)
+    if (SYS3(mprotect, first, bytes, 7) == 0) return bytes;
+  return 0;
+}
+
+int mfr_vdso_init(u64 base) {
+  static u32 done; // a forked child has it from its parent
+  if (!base || done++) return 1; // without one, libc makes system calls
   const struct ehdr *e = (const struct ehdr *)base;
   const struct phdr *p = (const struct phdr *)(base + e->phoff);
   u64 bias = base, end = base;
@@ -142,9 +151,9 @@ void mfr_vdso_init(u64 base) {
     if (d->tag == 5) strings = (const char *)(bias + d->value);
     if (d->tag == 6) symbols = (const struct sym *)(bias + d->value);
   }
-  if (!strings || !symbols || (u64)strings <= (u64)symbols) return;
+  if (!strings || !symbols || (u64)strings <= (u64)symbols) return 0;
   u64 first = base & ~(u64)(MFR_PAGE - 1), bytes = (end - first + MFR_PAGE - 1) & ~(u64)(MFR_PAGE - 1);
-  if (SYS3(mprotect, first, bytes, 7) != 0) return;
+  if (!(bytes = make_writable(first, bytes))) return 0;
   u64 count = ((u64)strings - (u64)symbols) / sizeof *symbols; // the string table follows the symbols
   for (u32 k = 0; k < sizeof patches / sizeof *patches; k++)
     for (u64 i = 1; i < count; i++) {
@@ -159,5 +168,5 @@ void mfr_vdso_init(u64 base) {
       }
       break;
     }
-  SYS3(mprotect, first, bytes, 5);
+  return SYS3(mprotect, first, bytes, 5) == 0;
 }

@@ -40,7 +40,7 @@ public enum RuntimeDirectory {
     defer { closedir(folder) }
     var found: [Int32] = []
     while let entry = readdir(folder) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      let name = String(cString: DirectoryEntry.name(entry))
       if name.hasSuffix(".sock"), let pid = Int32(name.dropLast(5)) { found.append(pid) }
     }
     return found.sorted()

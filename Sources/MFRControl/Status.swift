@@ -29,14 +29,19 @@ public struct SetStatus: Equatable, Sendable {
   public var reason: String
   public var calls: UInt64
   public var failovers: UInt64
+  /// Replicas that died though nobody had told them to go.
+  public var lost: UInt64
   public var respawns: UInt64
   public var divergences: UInt64
   public var bids: UInt64
+  /// What is wrong beside the protection, as the file of events that cannot be written; empty when nothing is.
+  public var trouble: String
   public var replicas: [Replica]
 
   public init(
     id: UInt32, name: String, program: String, pid: Int32, level: UInt32, state: String, reason: String, calls: UInt64,
-    failovers: UInt64, respawns: UInt64, divergences: UInt64, bids: UInt64, replicas: [Replica]
+    failovers: UInt64, lost: UInt64, respawns: UInt64, divergences: UInt64, bids: UInt64, trouble: String = "",
+    replicas: [Replica]
   ) {
     self.id = id
     self.name = name
@@ -47,9 +52,11 @@ public struct SetStatus: Equatable, Sendable {
     self.reason = reason
     self.calls = calls
     self.failovers = failovers
+    self.lost = lost
     self.respawns = respawns
     self.divergences = divergences
     self.bids = bids
+    self.trouble = trouble
     self.replicas = replicas
   }
 
@@ -57,8 +64,10 @@ public struct SetStatus: Equatable, Sendable {
     .object([
       .init("id", JSON(id)), .init("name", .string(name)), .init("program", .string(program)), .init("pid", JSON(pid)),
       .init("level", JSON(level)), .init("state", .string(state)), .init("reason", .string(reason)),
-      .init("calls", JSON(calls)), .init("failovers", JSON(failovers)), .init("respawns", JSON(respawns)),
+      .init("calls", JSON(calls)), .init("failovers", JSON(failovers)), .init("lost", JSON(lost)),
+      .init("respawns", JSON(respawns)),
       .init("divergences", JSON(divergences)), .init("bids", JSON(bids)),
+      .init("trouble", .string(trouble)),
       .init(
         "replicas",
         .array(
@@ -82,8 +91,10 @@ public struct SetStatus: Equatable, Sendable {
     self.init(
       id: UInt32(clamping: id), name: json["name"]?.string ?? "", program: program, pid: Int32(clamping: pid),
       level: UInt32(clamping: level), state: state, reason: reason, calls: UInt64(clamping: calls),
-      failovers: UInt64(clamping: failovers), respawns: UInt64(clamping: respawns),
+      failovers: UInt64(clamping: failovers), lost: UInt64(clamping: number("lost") ?? 0),
+      respawns: UInt64(clamping: respawns),
       divergences: UInt64(clamping: divergences), bids: UInt64(clamping: number("bids") ?? 0),
+      trouble: json["trouble"]?.string ?? "",
       replicas: list.compactMap { entry in
         guard let pid = entry["pid"]?.integer, let role = entry["role"]?.string else { return nil }
         return Replica(

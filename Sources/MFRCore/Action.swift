@@ -20,10 +20,20 @@ public enum Action: Equatable, Sendable {
   case nudge(ReplicaIndex)
   /// Hand a joiner its address ranges.
   case unshare(ReplicaIndex)
+  /// Hand a large replica its address ranges, to make huge pages of what is wholly present in them.
+  case fold(ReplicaIndex)
   /// The replica that asked is the only one left.
   case alone(ReplicaIndex)
   /// The replicas of the image before `execve` are gone.
   case execOver
+  /// A replica is lost; counted once for each life, and its successor will make it good (`count(.respawn)`).
+  case noteLoss(ReplicaIndex, at: Moment)
+  /// That a replica is in step has been told.
+  case noteInStep(ReplicaIndex)
+  /// What is missing will not be made good.
+  case forgetLosses
+  /// No replica is made until the user asks for it.
+  case halt
   case count(Counter)
   case report(Event)
 
@@ -47,7 +57,7 @@ public struct Event: Equatable, Sendable {
   }
   /// Why a replica was lost.
   public struct Cause: Equatable, Sendable {
-    /// `poison`, `fault`, `divergence`, `signal`, `exit`, `collapse`, `exec`, `level`.
+    /// `poison`, `fault`, `divergence`, `signal`, `exit`, `hang`, `collapse`, `exec`, `level`.
     public var kind: String
     public var signal: Int32?
     public var code: Int32?
@@ -60,6 +70,8 @@ public struct Event: Equatable, Sendable {
       self.address = address
       self.status = status
     }
+    /// Broken hardware, or a signal that somebody has sent: nothing that the replica did.
+    var isFromOutside: Bool { kind == "poison" || kind == "fault" && (code ?? 1) <= 0 }
   }
 
   public var level = Level.info

@@ -128,7 +128,9 @@ extension ReplicaSet {
     let largest = dissent.values.max { $0.count < $1.count } ?? []
     let others = dissent.values.flatMap { $0 }
     if let leader = view[view.leader], leader.takesPart, agreeing.contains(where: { $0.index == leader.index }) {
-      if 2 * largest.count > parties.count, parties.count > 2 {
+      // On another way than the leader's they prove nothing: its calls have been made, theirs have not.
+      let comparable = largest.filter { $0.way == leader.way }
+      if 2 * comparable.count > parties.count, parties.count > 2 {
         // The leader is wrong: it goes, its later calls with it. What it did at this slot has happened.
         heal = Heal(leader: Life(leader), sequence: sequence)
         for party in agreeing { kill(party, Event.Cause(kind: "divergence"), leaving: false, &view) }

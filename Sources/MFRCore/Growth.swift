@@ -14,6 +14,10 @@ public struct Growth: Sendable {
   var order: Order?
   private var early: [Moment] = []
   private var delay: Duration = .zero
+  /// When replicas were lost that count against the limit.
+  var counted: [Moment] = []
+  /// When memory was last looked at.
+  var weighed: Moment?
   var pausedUntil: Moment?
   /// Why growth rests, empty when it does not.
   public private(set) var reason = ""
@@ -48,12 +52,22 @@ public struct Growth: Sendable {
   }
 
   mutating func resumed() { reason = "" }
+
+  /// A new replica is in step: nothing is short any more. What dies young is another matter.
+  mutating func succeeded() { if early.count < Self.earlyLimit { calm() } }
 }
 
 extension ReplicaSet {
   mutating func grow(_ view: SetView) {
     watchOrder(view)
-    guard growth.order == nil, !view.mayNotGrow, view.collapse == .none, view.execPid.rawValue == 0 else { return }
+    // First what the others wait for; what follows asks the kernel.
+    if view.someoneDied {
+      lookAgain(in: .zero)
+      return
+    }
+    guard growth.order == nil, !view.mayNotGrow, !view.halted, view.collapse == .none, view.execPid.rawValue == 0 else {
+      return
+    }
     let present = view.replicas.filter { $0.exists && $0.state != .dead && $0.state != .left && !isCondemned($0) }
     guard present.count < Int(min(view.level, 15)) + 1 else { return }
     if present.contains(where: { $0.state == .reserved || $0.state == .joining }) { return }
@@ -66,6 +80,10 @@ extension ReplicaSet {
       growth.resumed()
     }
     guard let donor = donor(view, present), let place = view.replicas.first(where: { !$0.exists }) else { return }
+    if let memory = surroundings.memory(donor), memory.needed > memory.free {
+      pauseGrowth(donor, because: Self.shortage(memory))
+      return
+    }
     growth.order = Growth.Order(
       place: place.index, donor: donor.index, donorGeneration: donor.generation, nudge: .milliseconds(1), nudged: now)
     actions.append(.clone(place.index, donor: donor.index))
@@ -98,11 +116,17 @@ extension ReplicaSet {
         place: place.index, donor: donor.index, donorGeneration: donor.generation, nudge: .milliseconds(1), nudged: now)
     }
     guard let order = growth.order else { return }
+    let donor = view[order.donor]
     guard let place = view[order.place], place.state == .reserved, place.pid.rawValue == 0 else {
       growth.order = nil
+      // A donor gives the place back when the kernel refuses.
+      if view[order.place]?.state == .free, let donor, donor.generation == order.donorGeneration,
+        !donor.cloneRequested, donor.requestResult < 0
+      {
+        pauseGrowth(donor, because: Self.refusal(of: donor.requestResult))
+      }
       return
     }
-    let donor = view[order.donor]
     if let donor, donor.takesPart, donor.generation == order.donorGeneration, !isCondemned(donor) {
       if donor.cloneRequested {
         let waited = now.since(order.nudged)
@@ -119,14 +143,71 @@ extension ReplicaSet {
         return
       }
       if donor.requestResult < 0 {
-        growth.pause(from: now, because: "cloning failed with error \(-donor.requestResult)")
-        var event = Event("growth", donor, level: .error)
-        event.text = growth.reason
-        actions.append(.report(event))
+        pauseGrowth(donor, because: Self.refusal(of: donor.requestResult))
       }
     }
     actions.append(.abandonClone(order.place, donor: order.donor))
     growth.order = nil
     lookAgain(in: .milliseconds(1))
+  }
+}
+
+extension ReplicaSet {
+  /// Why no new replica is being made at the moment; empty when nothing holds it up.
+  public func growthReason(_ view: SetView) -> String {
+    guard view.halted else { return growth.reason }
+    return "more than \(limits.respawns?.text ?? "the limit allows"); mfr-ctl restore starts again"
+  }
+
+  /// A duplicate less, before the kernel chooses whom to kill.
+  mutating func shed(_ view: inout SetView) {
+    if view.someoneDied { return }
+    if let weighed = growth.weighed, now.since(weighed) < .milliseconds(900) { return }
+    growth.weighed = now
+    let parties = view.replicas.filter { $0.takesPart && $0.pid.rawValue != 0 && !isCondemned($0) }
+    // First those that are not in step yet, then the highest place; never the leader.
+    let surplus = parties.filter { $0.index != view.leader }
+      .max { ($0.unshared ? 0 : 1, $0.index) < ($1.unshared ? 0 : 1, $1.index) }
+    guard view.collapse == .none, view.execPid.rawValue == 0, let surplus, let leader = view[view.leader],
+      leader.takesPart, let memory = surroundings.memory(leader), memory.free < memory.reserve
+    else { return }
+    pauseGrowth(surplus, because: Self.shortage(memory))
+    kill(surplus, Event.Cause(kind: "memory"), leaving: true, &view)
+  }
+
+  private static func shortage(_ memory: Surroundings.Memory) -> String {
+    "memory is short: a replica needs \(memory.needed >> 20) MB, \(memory.free >> 20) MB are free"
+  }
+
+  /// The user wants it tried again, now.
+  public mutating func restore() { growth = Growth() }
+
+  private mutating func pauseGrowth(_ donor: ReplicaView, because text: String) {
+    growth.pause(from: now, because: text)
+    lookAgain(in: growth.pausedUntil?.since(now) ?? .seconds(1))
+    var event = Event("growth", donor, level: .error)
+    event.text = text
+    actions.append(.report(event))
+  }
+
+  private static func refusal(of result: Int64) -> String {
+    switch result {
+    case -11: "cloning failed: the limit of processes is reached"
+    case -12: "cloning failed: no memory"
+    default: "cloning failed with error \(-result)"
+    }
+  }
+
+  mutating func countAgainstLimit(_ death: Moment, _ view: inout SetView) {
+    guard let limit = limits.respawns else { return }
+    growth.counted.removeAll { death.since($0) > limit.window }
+    growth.counted.append(death)
+    guard growth.counted.count > Int(limit.count) else { return }
+    growth.counted = []
+    view.halted = true
+    actions.append(.halt)
+    var event = Event("growth", level: .error)
+    event.text = "more than \(limit.text); mfr-ctl restore starts again"
+    actions.append(.report(event))
   }
 }

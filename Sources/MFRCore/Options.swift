@@ -11,10 +11,21 @@ public struct RunOptions: Equatable, Sendable {
   public var name = ""
   /// File for events, empty for none.
   public var events = ""
+  public var limits = Limits()
   public var verbose = false
+  /// Level of the processes that the program makes; nil: that of their parent.
+  public var children: UInt32?
+  /// Levels by program name.
+  public var levels: [LevelRule] = []
+  /// How long such a process lives before it is protected, in milliseconds.
+  public var youngMilliseconds: UInt32 = 100
   /// Program and its arguments, exactly as given.
   public var program: [String] = []
 
+  /// Options that take a value.
+  static let keys = [
+    "level", "children", "level-of", "protect-after", "select", "sync", "name", "events", "hang-after", "respawn-limit",
+  ]
   public static let maximumLevel: UInt32 = 15
 
   /// What the command line asks for.
@@ -35,8 +46,8 @@ public struct RunOptions: Equatable, Sendable {
     _ arguments: [String], environment: (String) -> String?
   ) throws(Invalid) -> Request {
     var options = RunOptions()
-    for key in ["level", "select", "sync", "name", "events", "verbose"] {
-      let variable = "MFR_\(key.uppercased())"
+    for key in keys + ["verbose"] {
+      let variable = "MFR_" + key.uppercased().replacing("-", with: "_")
       guard let value = environment(variable) else { continue }
       try options.set(key, value, from: variable)
     }
@@ -55,7 +66,7 @@ public struct RunOptions: Equatable, Sendable {
       default:
         let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
         let key = String(parts[0].dropFirst(2))
-        guard parts[0].hasPrefix("--"), ["level", "select", "sync", "name", "events"].contains(key) else {
+        guard parts[0].hasPrefix("--"), keys.contains(key) else {
           throw Invalid(description: "unknown option \(argument); see mfr-run --help, or put -- before the program")
         }
         if parts.count == 2 {
@@ -81,6 +92,24 @@ public struct RunOptions: Equatable, Sendable {
         throw Invalid(description: "\(source): \(value) is no level; give a number from 0 to \(Self.maximumLevel)")
       }
       self.level = level
+    case "children":
+      guard let level = UInt32(value), level <= Self.maximumLevel else {
+        throw Invalid(description: "\(source): \(value) is no level; give a number from 0 to \(Self.maximumLevel)")
+      }
+      children = level
+    case "level-of":
+      for part in value.split(separator: ",", omittingEmptySubsequences: false) {
+        guard let rule = LevelRule(String(part)) else {
+          throw Invalid(
+            description: "\(source): \(part) is no rule; give a program's name, = and a level, like nginx=3")
+        }
+        levels.append(rule)
+      }
+    case "protect-after":
+      guard let time = UInt32(value), time <= 1_000_000 else {
+        throw Invalid(description: "\(source): \(value) is no time; give milliseconds, like 100")
+      }
+      youngMilliseconds = time
     case "select":
       guard let policy = SelectionPolicy(rawValue: value) else {
         throw Invalid(description: "\(source): \(value) is no selection; give \(SelectionPolicy.list)")
@@ -97,6 +126,15 @@ public struct RunOptions: Equatable, Sendable {
       }
       name = value
     case "events": events = value
+    case "hang-after":
+      guard limits.setHangAfter(value) else {
+        throw Invalid(description: "\(source): \(value) is no time; give seconds, or 0 for never")
+      }
+    case "respawn-limit":
+      guard limits.setRespawns(value) else {
+        throw Invalid(
+          description: "\(source): \(value) is no rate; give it as 100/10 (replicas/seconds), or 0 for none")
+      }
     case "verbose": verbose = !(value.isEmpty || value == "0")
     default: break
     }
@@ -109,16 +147,24 @@ public struct RunOptions: Equatable, Sendable {
     them - a poisoned page, a crash, a kill - goes unnoticed outside.
 
       --level N        duplicates beside the leader, 0 to 15 (default 2)
+      --children N     the same for processes that the program makes (default: as their parent)
+      --level-of P=N   the same for programs named P; may be repeated
+      --protect-after MS  processes that the program makes are protected when they have lived so long (default 100)
       --select POLICY  who leads: fastest (default)
       --sync METHOD    when followers are woken: auto (default), eager, idle
       --name NAME      a name for mfr-ctl
       --events FILE    append one JSON line for each event
+      --hang-after S   replace a replica that makes no progress for S seconds while
+                       others do (default 10, 0: never)
+      --respawn-limit N/S
+                       make no more replicas when more than N were lost by their own doing
+                       within S seconds (default 100/10, 0: no limit)
       -v, --verbose    tell on stderr what happens to replicas
       --version        print the version
       -h, --help       print this text
 
-    MFR_LEVEL, MFR_SELECT, MFR_SYNC, MFR_NAME, MFR_EVENTS and MFR_VERBOSE stand for the options; the command
-    line wins. The exit status is the program's. Own failures: 125 (mfr-run itself), 126 (cannot execute),
-    127 (not found), 64 (usage).
+    MFR_LEVEL, MFR_CHILDREN, MFR_LEVEL_OF, MFR_PROTECT_AFTER, MFR_SELECT, MFR_SYNC, MFR_NAME, MFR_EVENTS,
+    MFR_HANG_AFTER, MFR_RESPAWN_LIMIT and MFR_VERBOSE stand for the options; the command line wins. The exit
+    status is the program's. Own failures: 125 (mfr-run itself), 126 (cannot execute), 127 (not found), 64 (usage).
     """
 }

@@ -20,14 +20,15 @@ public struct ReplicaSet: Sendable {
 
   /// Replicas that were killed and are not dead yet.
   var condemned: [Life: Condemned] = [:]
-  /// Deaths that no new replica has made good yet, oldest first.
+  /// Deaths that no new replica has made good yet, oldest first; as the buffer has them.
   var losses: [Moment] = []
   var born: [Life: Moment] = [:]
   var inStep: Set<Life> = []
   /// No joiners have been looked at yet.
   private var first = true
-  var stall: Stall?
+  var vigil = Vigil()
   var growth = Growth()
+  var folding = Folding()
   /// A divergence in which the leader is wrong: what is to be done when it is dead.
   var heal: Heal?
   /// The last slot of a leader that was wrong and is dead, as long as others may still come to its slots.
@@ -38,17 +39,22 @@ public struct ReplicaSet: Sendable {
   // One round's working state.
   var actions: [Action] = []
   var now = Moment(0)
+  var surroundings = Surroundings()
   /// When to look again though nobody wakes us; nil: never.
   public private(set) var wait: Duration?
 
-  public init() {}
+  let limits: Limits
+
+  public init(limits: Limits = Limits()) { self.limits = limits }
 
   /// Decides about one view of the set. Afterwards `wait` says when to look again.
-  public mutating func plan(_ view: SetView, now: Moment) -> [Action] {
+  public mutating func plan(_ view: SetView, now: Moment, in surroundings: Surroundings = Surroundings()) -> [Action] {
     actions = []
+    self.surroundings = surroundings
     wait = nil
     self.now = now
     var view = view
+    if first { losses = view.losses }
     forgetOldLives(view)
     settleDeaths(&view)
     if view.ended || view.ending || view.mode != .lane { return actions }
@@ -56,12 +62,14 @@ public struct ReplicaSet: Sendable {
     followExec(&view)
     followCollapse(&view)
     lowerLevel(&view)
-    watchStall(&view)
+    shed(&view)
+    watchForHangs(&view)
     judgeFaults(&view)
     judgeDivergences(&view)
     answerBids(&view)
     admitJoiners(view)
     grow(view)
+    foldMemory(view)
     repeatKills(view)
     return actions
   }
@@ -76,6 +84,7 @@ public struct ReplicaSet: Sendable {
     born = born.filter { lives.contains($0.key) }
     inStep.formIntersection(lives)
     counted = counted.filter { lives.contains($0.key) }
+    folding.asked = folding.asked.filter { lives.contains($0.key) }
     for replica in view.replicas where replica.exists && born[Life(replica)] == nil { born[Life(replica)] = now }
   }
 
@@ -86,19 +95,25 @@ public struct ReplicaSet: Sendable {
     if !isCondemned(replica) {
       condemned[Life(replica)] = Condemned(cause: cause, leaving: leaving, at: now)
       actions.append(.kill(replica.index, leaving: leaving))
-      if !leaving { noteLoss(replica) }
+      if !leaving {
+        noteLoss(replica)
+        if !cause.isFromOutside { countAgainstLimit(now, &view) }
+      }
     }
     view.change(replica.index) { $0.state = .left }
   }
 
-  /// Whether it has been told that it is in step; a coordinator that starts anew takes it from the buffer.
-  private func wasInStep(_ replica: ReplicaView) -> Bool { first ? replica.unshared : inStep.contains(Life(replica)) }
+  /// Whether it has been told that it is in step, by this coordinator or an earlier one.
+  private func wasInStep(_ replica: ReplicaView) -> Bool {
+    replica.marks.contains(.inStep) || inStep.contains(Life(replica))
+  }
 
   /// A replica that was in step is lost, and has to be made good.
   private mutating func noteLoss(_ replica: ReplicaView, at moment: Moment? = nil) {
-    guard wasInStep(replica) else { return }
+    guard wasInStep(replica), !replica.marks.contains(.lost) else { return }
     losses.append(moment ?? now)
     if losses.count > 64 { losses.removeFirst() }
+    actions.append(.noteLoss(replica.index, at: moment ?? now))
   }
 
   /// A kill is repeated when the death does not show: its first sending may have gone to a place without a pid.
@@ -119,12 +134,14 @@ public struct ReplicaSet: Sendable {
     for replica in view.replicas {
       guard replica.state == .dead, let death = replica.death else { continue }
       let settlement = Settlement.decide(death.facts)
-      actions.append(.settle(replica.index, settlement))
-      view.change(replica.index) { $0.live = false }
       let entry = condemned[Life(replica)]
       // Without a lane the guest ends by itself, when and how it wants to.
       let byItself = view.mode == .native && death.exited
-      let leaving = view.ended || entry?.leaving == true || byItself
+      let leaving = view.ended || entry?.leaving == true || entry == nil && replica.marks.contains(.leaves) || byItself
+      // Counted first: once it is settled, the anchor clears its place.
+      if !leaving, entry == nil { noteLoss(replica, at: death.at) }
+      actions.append(.settle(replica.index, settlement))
+      view.change(replica.index) { $0.live = false }
       // Nobody is left to go on: the guest has lost what it had.
       let fatal = !leaving && (view.ending || view.mode != .lane)
       var event = Event(leaving ? "left" : "lost", replica, level: leaving ? .info : fatal ? .error : .warning)
@@ -141,11 +158,11 @@ public struct ReplicaSet: Sendable {
         actions.append(.report(event))
       }
       if !leaving {
-        if entry == nil { noteLoss(replica, at: death.at) }
         // One that had come into step and is then killed from outside says nothing against its successors,
         // nor does one whose memory was broken.
-        let bad = entry.map { $0.cause.kind != "poison" } ?? !wasInStep(replica)
+        let bad = entry.map { !$0.cause.isFromOutside } ?? (death.exited || !wasInStep(replica))
         growth.noteLoss(bornAt: bad ? born[Life(replica)] : nil, at: death.at)
+        if bad, entry == nil { countAgainstLimit(death.at, &view) }
       }
       if view.leader == replica.index { view.lostLeader = replica }
       view.someoneDied = true
@@ -276,16 +293,28 @@ public struct ReplicaSet: Sendable {
         }
         lookAgain(in: .milliseconds(20))
       }
-      guard replica.state == .running, replica.unshared, inStep.insert(Life(replica)).inserted else { continue }
-      // The first replica of a set is in step by itself; what is in step in the first round, an earlier coordinator has told.
-      if first || replica.generation <= 1 && replica.index.rawValue == 0 { continue }
+      guard replica.state == .running, replica.unshared, inStep.insert(Life(replica)).inserted,
+        !replica.marks.contains(.inStep)
+      else { continue }
+      actions.append(.noteInStep(replica.index))
+      // The first replica of a set is in step by itself.
+      if replica.generation <= 1 && replica.index.rawValue == 0 { continue }
       var event = Event("in_step", replica)
       event.sinceClone = replica.cloned.map(now.since)
+      growth.succeeded()
       if !losses.isEmpty {
         event.untilInStep = now.since(losses.removeFirst())
         actions.append(.count(.respawn))
       }
       actions.append(.report(event))
+    }
+    // The level was lowered meanwhile: nothing is owed any more.
+    let whole = view.replicas.filter { $0.state == .running && $0.unshared && $0.live && !isCondemned($0) }
+    if !losses.isEmpty, whole.count > Int(min(view.level, 15)), condemned.isEmpty,
+      !view.replicas.contains(where: { $0.state == .dead || $0.state == .joining || $0.state == .reserved })
+    {
+      losses = []
+      actions.append(.forgetLosses)
     }
   }
 }
@@ -295,9 +324,4 @@ extension SetView {
     guard let place = replicas.firstIndex(where: { $0.index == index }) else { return }
     body(&replicas[place])
   }
-}
-
-extension ReplicaSet {
-  /// Why no new replica is being made at the moment; empty when nothing holds it up.
-  public var growthReason: String { growth.reason }
 }

@@ -19,7 +19,12 @@ enum Selection {
   /// Whose bid moves the grant: that of the bidder who is furthest, if the leader is not in the slot it waits for.
   static func winner(of bidders: [ReplicaView], in view: SetView) -> ReplicaView? {
     // A leader that waits for room is not late, and whoever took its place would wait for the same follower.
-    if view.stalled { return nil }
+    // One that hung while it waited has left the sign behind: nobody is behind it any more.
+    if view.stalled, let leader = view[view.leader],
+      view.replicas.contains(where: { $0.takesPart && $0.sequence < leader.sequence })
+    {
+      return nil
+    }
     let able = bidders.filter { bidder in
       guard bidder.canLead, bidder.unshared, bidder.index != view.leader else { return false }
       guard let slot = view.slots[bidder.sequence], slot.state == .empty else { return false }

@@ -27,6 +27,15 @@ public struct ReplicaView: Equatable, Sendable {
     public var isSent: Bool { code <= 0 }
   }
 
+  /// `mfr_mark`: what a coordinator has made of it.
+  public struct Marks: OptionSet, Equatable, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    public static let lost = Marks(rawValue: 1)
+    public static let leaves = Marks(rawValue: 2)
+    public static let inStep = Marks(rawValue: 4)
+  }
+
   public struct Death: Equatable, Sendable {
     /// Exited on its own, instead of by a signal.
     public var exited: Bool
@@ -75,12 +84,16 @@ public struct ReplicaView: Equatable, Sendable {
   public var verdictGiven = false
   public var cloneRequested = false
   public var unshareRequested = false
+  public var foldRequested = false
   /// Result of the last request, 0 or -errno.
   public var requestResult: Int64 = 0
   public var fault: Fault?
   /// How many faults it has gone on from, as they were the guest's own.
   public var faults: UInt64 = 0
   public var divergence: Divergence?
+  public var marks: Marks = []
+  /// `way` in the buffer: replicas whose ways differ may diverge though none is broken.
+  public var way: UInt64 = 0
   /// Set while it is dead and not settled.
   public var death: Death?
 
@@ -128,6 +141,8 @@ public struct SetView: Equatable, Sendable {
   public var leader = ReplicaIndex(0)
   public var collapse = Collapse.none
   public var collapseBy = ReplicaIndex(0)
+  /// The guest has children that have not been waited for.
+  public var hasChildren = false
   /// Must stay at one replica.
   public var mayNotGrow = false
   /// The replica that is in `execve`, 0 for none.
@@ -140,10 +155,14 @@ public struct SetView: Equatable, Sendable {
   public var ended = false
   /// The anchor ends the set; nothing is repaired any more.
   public var ending = false
+  /// Too many replicas were lost in short time: none is made.
+  public var halted = false
+  /// When those replicas were lost that are not made good yet, oldest first.
+  public var losses: [Moment] = []
   /// Why it is less protected than asked, as the shim put it.
   public var reason = ""
   public var replicas: [ReplicaView] = []
-  /// The slots that replicas which are dead, bid or diverged are at.
+  /// The slots that the leader and replicas which are dead, bid or diverged are at.
   public var slots: [LaneSequence: SlotView] = [:]
 
   // Found while deciding.

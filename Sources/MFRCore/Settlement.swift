@@ -14,6 +14,7 @@ public enum CommitRule: String, Sendable {
   case made = "MADE"
   case state = "STATE"
   case child = "CHILD"
+  case look = "LOOK"
 
   /// The rule as the call table writes it, `GONE(0)` included.
   public init?(table text: String) {
@@ -60,6 +61,8 @@ public enum Settlement: Equatable, Sendable {
   case nothing
   /// The call had happened, with this result.
   case done(Int64)
+  /// The call had not begun: the slot is free as before, with what an earlier one may have noted about its own attempt.
+  case untouched
   /// The call had not happened, or the next one finds out itself: it is free again.
   case retry
   /// It may have happened, and nothing tells: free again, and an output may come twice.
@@ -68,7 +71,7 @@ public enum Settlement: Equatable, Sendable {
   /// Decides by the commit rule of the call.
   public static func decide(_ facts: SettlementFacts) -> Settlement {
     guard facts.claimed else { return .nothing }
-    guard facts.begun else { return .retry }
+    guard facts.begun else { return .untouched }
     switch facts.rule {
     case .countOut, .countBoth: return counted(facts.written, facts.writtenPublished)
     case .countIn: return counted(facts.read, facts.readPublished)

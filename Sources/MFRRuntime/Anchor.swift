@@ -4,18 +4,22 @@ import Synchronization
 
 /// The process whose pid the outside knows: parent and reaper of every replica.
 ///
-/// It does four things only: notes deaths, forwards signals into the buffer, answers calls that belong to the
-/// outside identity of the process, and ends as the guest ends. The signal loop runs on the main thread (the
-/// replicas' PR_SET_PDEATHSIG is bound to it), the calls on a second one; both hold `state` while they act.
+/// It does five things only: notes deaths, forwards signals into the buffer, answers calls that belong to the
+/// outside identity of the process, shows itself as the guest (`Likeness`), and ends as the guest ends. The signal
+/// loop runs on the main thread (the replicas' PR_SET_PDEATHSIG is bound to it), the calls on a second one; both hold `state` while they act.
 public final class Anchor: Sendable {
   struct State {
     var calls: AnchorCalls
     var coordinator: Int32
-    /// When coordinators were started last, CLOCK_MONOTONIC in nanoseconds.
-    var coordinatorStarts: [UInt64] = []
+    /// When the next coordinator may be started, CLOCK_MONOTONIC in nanoseconds; 0: one runs.
+    var coordinatorDue: UInt64 = 0
+    /// How long to wait when the next one dies as soon as the last.
+    var coordinatorPause: UInt64 = 0
+    var coordinatorStarted: UInt64 = 0
     /// A signal for which the buffer has no room.
     var held: RawSignal?
     var insistence: Insistence?
+    var likeness = Likeness()
     var lastDead: (code: Int32, status: Int32)?
   }
 
@@ -24,54 +28,138 @@ public final class Anchor: Sendable {
   let startCoordinator: @Sendable () -> Int32
   let state: Mutex<State>
 
-  public init(buffer: SyncBuffer, coordinator: Int32, startCoordinator: @escaping @Sendable () -> Int32) {
+  public init(
+    buffer: SyncBuffer, descriptor: Int32, coordinator: Int32, startCoordinator: @escaping @Sendable () -> Int32
+  ) {
     self.buffer = buffer
     self.startCoordinator = startCoordinator
-    state = Mutex(State(calls: AnchorCalls(buffer), coordinator: coordinator))
+    state = Mutex(State(calls: AnchorCalls(buffer, descriptor), coordinator: coordinator))
+  }
+
+  /// Children that the guest had before this process was its anchor. The guest knows of those that have ended, or a
+  /// signal that waits here tells it.
+  func adopt(_ children: [Int32]) {
+    state.withLock { state in
+      if mfr_host_subreaper(-1) > 0 { state.calls.expectOrphans() }
+      for pid in children {
+        var info = RawSignal()
+        let ended = info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | WNOWAIT) == 0 && info.info.pid == pid
+        state.calls.adopt(pid, ended: ended)
+      }
+    }
+    // What was pending is there when the guest goes on.
+    while state.withLock({ $0.held == nil }) {
+      var signal = RawSignal()
+      let number = signal.wait(for: UInt64.max, timeout: 0)
+      if number <= 0 { break }
+      state.withLock { take(number, signal, &$0) }
+    }
+  }
+
+  /// From now on this process shows itself as `pid` does, which executes the guest's program.
+  func resemble(_ pid: Int32) { state.withLock { $0.likeness.show(pid) } }
+
+  /// Starts the second thread. Before the guest runs: without it a call that the anchor makes for it would never come
+  /// back.
+  func startCallThread() throws(SystemError) {
+    mfr_host_guard_buffer(buffer.base, 1)
+    let context = Unmanaged.passRetained(self).toOpaque()
+    let started = mfr_host_start_thread(
+      { Unmanaged<Anchor>.fromOpaque($0).takeUnretainedValue().serveCalls() }, context)
+    try SystemError.check("starting a thread", started)
+  }
+
+  /// Starts the thread that notices deaths before the kernel has taken the memory of the dead apart. Without it they are
+  /// noticed after that.
+  func startDeathThread() {
+    let context = Unmanaged.passRetained(self).toOpaque()
+    _ = mfr_host_start_thread({ Unmanaged<Anchor>.fromOpaque($0).takeUnretainedValue().watchForDeaths() }, context)
+  }
+
+  private func watchForDeaths() {
+    mfr_host_thread_name("mfr-deaths")
+    mfr_host_open_bus()
+    while true {
+      let died = mfr_host_wait_for_death(buffer.base)
+      if died < 0 { return }
+      if died > 0 { state.withLock { scan(&$0) } }
+    }
   }
 
   /// Serves until the guest has ended, then ends this process the same way. All signals must be blocked.
   public func run() -> Never {
-    let context = Unmanaged.passRetained(self).toOpaque()
-    let started = mfr_host_start_thread(
-      { Unmanaged<Anchor>.fromOpaque($0).takeUnretainedValue().serveCalls() }, context)
-    if started < 0 { report("cannot start the call thread: \(SystemError.text(-started))") }
-    state.withLock { scan(&$0) }  // whoever died before we listened
+    mfr_host_open_bus()
+    state.withLock {
+      scan(&$0)  // whoever died before we listened
+      mfr_host_remember()
+    }
     _ = mfr_host_pdeathsig(0)  // the call thread keeps it: the guest may change it
+    let waiting = mfr_host_signal_fd()
     while true {
-      var signal = RawSignal()
       // While the buffer has no room for a real-time signal, the kernel keeps those that follow.
-      let full = state.withLock { $0.held != nil }
-      let number = signal.bytes.withUnsafeMutableBytes { raw -> Int32 in
-        guard let start = raw.baseAddress else { return -EINVAL }
-        return mfr_host_sigwait(full ? 0x7fff_ffff : UInt64.max, start, full ? 1_000_000 : -1)
+      if waiting < 0 || state.withLock({ $0.held != nil }) {
+        var signal = RawSignal()
+        let number = signal.wait(for: 0x7fff_ffff, timeout: 1_000_000)
+        state.withLock { take(number, signal, &$0) }
+        continue
       }
+      _ = mfr_host_wait_readable(waiting)
+      // Taken while nobody else acts: the call thread finds a timer's signal either here or in the buffer.
       state.withLock { state in
-        buffer.store(mfr_header_anchor_ppid(buffer.base), getppid())
-        switch number {
-        case SIGCHLD: childChanged(signal, &state)
-        case 1...64:
-          if let signal = state.calls.posixTimers.translate(signal, pending: isPending) { forward(signal, &state) }
-        default: break
-        }
-        postHeld(&state)
+        var signal = RawSignal()
+        let number = signal.wait(for: UInt64.max, timeout: 0)
+        if number > 0 { take(number, signal, &state) }
       }
     }
+  }
+
+  private func take(_ number: Int32, _ signal: RawSignal, _ state: inout State) {
+    mfr_host_check_alarm()
+    buffer.store(mfr_header_anchor_ppid(buffer.base), getppid())
+    switch number {
+    case MFR_KICK_SIGNAL:  // our own fault handler's: the signal that came to it was none of ours
+      var bus = RawSignal()
+      let came = bus.bytes.withUnsafeMutableBytes { $0.baseAddress.map { mfr_host_sent_bus($0) } ?? 0 }
+      if came != 0 { forward(bus, &state) }
+    case SIGCHLD: childChanged(signal, &state)
+    case 1...64:
+      if let signal = state.calls.posixTimers.translate(signal, pending: isPending) { forward(signal, &state) }
+    default: break
+    }
+    postHeld(&state)
+    mfr_host_remember()
+  }
+
+  /// What the guest has sent to its own group comes with the call that did so.
+  private func takeOwn(_ number: Int32, _ state: inout State) {
+    guard (1...64).contains(number), number != MFR_KICK_SIGNAL, state.held == nil else { return }
+    var signal = RawSignal()
+    if signal.wait(for: 1 << UInt64(number - 1), timeout: 0) == number { take(number, signal, &state) }
   }
 
   /// The second thread: reaps what is settled, answers calls.
   private func serveCalls() {
     mfr_host_thread_name("mfr-calls")
+    mfr_host_open_bus()
     state.withLock { $0.calls.takeDeathSignal() }
     let futex = mfr_header_anchor_wake(buffer.base)
     while true {
       let seen = buffer.load(futex)
       let pause = state.withLock { state -> Int64? in
+        mfr_host_check_alarm()
+        defer { mfr_host_remember() }
         scan(&state)
-        state.calls.serve(buffer, own: ownPids(state))
+        serveStops(&state)
+        let likeness = state.likeness.look(buffer, coordinator: state.coordinator)  // a call may ask for it
+        if let answer = state.calls.serve(buffer, own: ownPids(state)) {
+          takeOwn(answer.sent, &state)
+          state.calls.finish(buffer, answer)
+        }
         let timers = state.calls.dueTimers(leader: buffer.leaderPid)
-        for number in timers.signals { forward(RawSignal(fromKernel: number), &state) }
-        return [insist(&state), timers.pause].compactMap(\.self).min()
+        for signal in timers.signals {
+          if let signal = state.calls.posixTimers.translate(signal, pending: isPending) { forward(signal, &state) }
+        }
+        return [insist(&state), timers.pause, coordinatorIn(state), likeness].compactMap(\.self).min()
       }
       _ = mfr_host_futex_wait(futex, seen, pause ?? -1)
     }
@@ -81,23 +169,30 @@ public final class Anchor: Sendable {
 
   private func childChanged(_ signal: RawSignal, _ state: inout State) {
     let info = signal.info
+    let before = ownPids(state)  // a coordinator that is replaced below was none of the guest's either
     scan(&state)
-    let own = ownPids(state)
+    let own = before.union(ownPids(state))
     let code = info.code
     if code == CLD_STOPPED, own.contains(info.pid),
       buffer.load(mfr_header_mode(buffer.base)) == MFR_MODE_NATIVE.rawValue
     {
-      stopSelf(SIGSTOP)
+      replicaStopped(info.pid)
       return
     }
     // A sender with kill(2) (code <= 0) is no child's doing; but a child's own signal may be lost in it.
     if code <= 0 {
       if info.pid != state.coordinator { forward(signal, &state) }
     } else if !own.contains(info.pid), info.pid != 0, !state.calls.wasReplica(info.pid) {
-      state.calls.noticed(info.pid)
-      childOfGuest(signal, &state)
-      buffer.wakeAnchor()
-      return
+      let ended = code != CLD_STOPPED && code != CLD_CONTINUED && code != CLD_TRAPPED
+      if !ended || !state.calls.isTold(info.pid) {
+        if ended { state.calls.noticed(info.pid) }
+        childOfGuest(signal, &state)
+      }
+      // The signal of its end may have been lost in one that it has stopped or gone on.
+      if ended {
+        buffer.wakeAnchor()
+        return
+      }
     }
     for other in state.calls.unnoticed(own: own) { childOfGuest(other, &state) }
     buffer.wakeAnchor()
@@ -162,20 +257,30 @@ public final class Anchor: Sendable {
     if pid <= 0 || current == MFR_REPLICA_FREE.rawValue { return .absent }
     if current == MFR_REPLICA_DEAD.rawValue {
       if buffer.load(mfr_replica_settled(base, index)) == 0 { return .dead }
+      // It may be dying still: then SIGCHLD comes later.
+      var info = RawSignal()
+      if info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | WNOWAIT) == 0, info.info.pid != pid { return .dead }
       state.calls.reapReplica(pid)
       mfr_host_note_past(base, pid)
+      // In this order: whoever sees a dead one that is not settled looks at the state again (Snapshot.swift).
       buffer.store(mfr_replica_pid(base, index), 0)
-      buffer.store(mfr_replica_settled(base, index), 0)
       buffer.store(stateField, MFR_REPLICA_FREE.rawValue)
+      buffer.store(mfr_replica_settled(base, index), 0)
       return .reaped
     }
     var info = RawSignal()
     let result = info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | WNOWAIT)
     let what = info.info
-    if result == 0, what.pid != pid { return .alive }
+    var dying: (code: Int32, status: Int32)?
+    if result == 0, what.pid != pid {
+      guard buffer.load(mfr_replica_alive(base, index)) == MFR_ALIVE_NOTICED else { return .alive }
+      dying = ProcessFiles.dying(pid)
+      if dying == nil { return .alive }
+    }
+    buffer.store(mfr_replica_alive(base, index), 0)
     // ECHILD: the entry names a process that is not ours; it cannot be a replica any more.
-    let code = result == 0 ? what.code : Int32(CLD_KILLED)
-    let status = result == 0 ? what.status : SIGKILL
+    let code = dying?.code ?? (result == 0 ? what.code : Int32(CLD_KILLED))
+    let status = dying?.status ?? (result == 0 ? what.status : SIGKILL)
     buffer.store(mfr_replica_wait_code(base, index), code)
     buffer.store(mfr_replica_wait_status(base, index), status)
     buffer.store(mfr_replica_died_ns(base, index), mfr_host_now_ns())
@@ -185,23 +290,42 @@ public final class Anchor: Sendable {
     return .died
   }
 
+  /// A coordinator that dies is replaced at once; one that dies young, ever more slowly, but never later than half
+  /// a second: the guest can do without, its replicas cannot be replaced without.
   private func watchCoordinator(_ state: inout State) {
-    guard state.coordinator > 0 else { return }
-    var info = RawSignal()
-    guard info.waitid(P_PID.rawValue, state.coordinator, WEXITED | WNOHANG) == 0, info.info.pid == state.coordinator
-    else { return }
     let now = mfr_host_now_ns()
-    state.coordinatorStarts.removeAll { now &- $0 > 10_000_000_000 }
-    state.coordinatorStarts.append(now)
-    if state.coordinatorStarts.count > 20 {
-      report("the coordinator dies again and again; the guest goes on without repair")
+    if state.coordinator > 0 {
+      var info = RawSignal()
+      guard info.waitid(P_PID.rawValue, state.coordinator, WEXITED | WNOHANG) == 0, info.info.pid == state.coordinator
+      else { return }
+      if info.info.code != CLD_EXITED {
+        report("the coordinator died of signal \(info.info.status); another one is started")
+      }
+      if now &- state.coordinatorStarted > 1_000_000_000 { state.coordinatorPause = 0 }
       state.coordinator = 0
+      state.coordinatorDue = now &+ state.coordinatorPause
+      state.coordinatorPause = min(max(state.coordinatorPause &* 2, 1_000_000), 500_000_000)
+    }
+    guard now >= state.coordinatorDue else { return }  // the call thread keeps the time
+    let started = startCoordinator()
+    if started > 0 {
+      state.coordinator = started
+      state.coordinatorStarted = now
       return
     }
-    state.coordinator = startCoordinator()
-    if state.coordinator < 0 {
-      report("cannot start a coordinator: \(SystemError.text(-state.coordinator)); the guest goes on without repair")
+    // No room for a process, say. It is told once.
+    if state.coordinatorPause < 500_000_000 {
+      report("cannot start a coordinator: \(SystemError.text(-started)); nothing is repaired until there is one")
     }
+    state.coordinatorPause = 500_000_000
+    state.coordinatorDue = now &+ state.coordinatorPause
+  }
+
+  /// Nanoseconds until a coordinator is to be started.
+  private func coordinatorIn(_ state: State) -> Int64? {
+    guard state.coordinator <= 0 else { return nil }
+    let now = mfr_host_now_ns()
+    return state.coordinatorDue > now ? Int64(clamping: state.coordinatorDue &- now) : 0
   }
 
   // MARK: the end
@@ -217,12 +341,21 @@ public final class Anchor: Sendable {
         _ = info.waitid(P_PID.rawValue, pid, WEXITED)
       }
     }
-    buffer.store(mfr_header_ending(buffer.base), 1)
-    buffer.wakeCoordinator()
-    if state.coordinator > 0 { awaitCoordinator(state.coordinator) }
+    dismissCoordinator(&state)
     if signal, (1...64).contains(value) { dieOf(value) }
     mfr_host_exit(value & 0xff)
   }
+
+  private func dismissCoordinator(_ state: inout State) {
+    buffer.store(mfr_header_ending(buffer.base), 1)
+    buffer.wakeCoordinator()
+    if state.coordinator > 0 { awaitCoordinator(state.coordinator) }
+    state.coordinator = 0
+    state.coordinatorDue = .max
+  }
+
+  /// There will be no guest.
+  func dismissCoordinator() { state.withLock { dismissCoordinator(&$0) } }
 
   private func awaitCoordinator(_ pid: Int32) {
     let deadline = mfr_host_now_ns() &+ 2_000_000_000
@@ -245,7 +378,8 @@ public final class Anchor: Sendable {
     _ = mfr_host_no_core()
     mfr_host_set_default(signal)
     mfr_host_set_mask(~(1 << UInt64(signal - 1)))
-    _ = mfr_host_kill(getpid(), signal)
+    // To this thread: another one that lets it through would be on its way while this one goes on.
+    _ = mfr_host_tgkill(getpid(), mfr_host_gettid(), signal)
     // A signal that does not kill, or one that init may not get.
     mfr_host_exit(128 + signal)
   }

@@ -1,5 +1,6 @@
 import CMFRABI
 import Glibc
+import MFRControl
 
 /// Calls that the anchor makes for the guest, because they belong to the process that the outside sees.
 ///
@@ -24,39 +25,65 @@ struct AnchorCalls {
   private var deathSignal = mfr_host_get_pdeathsig()
 
   private let base: UnsafeMutableRawPointer
+  private let descriptor: Int32
 
-  init(_ buffer: SyncBuffer) { base = buffer.base }
+  init(_ buffer: SyncBuffer, _ descriptor: Int32) {
+    base = buffer.base
+    self.descriptor = descriptor
+  }
 
   private static let dataBytes = 1024
   private static let statusAt = 0
   private static let usageAt = 16
   private static let infoAt = 256
 
-  /// Answers the posted call if it can be answered now; a wait for a child stays posted.
-  mutating func serve(_ buffer: SyncBuffer, own: Set<Int32>) {
+  /// What to tell the replica that waits.
+  struct Answer {
+    let result: Int64
+    /// A signal that the call may have sent to this process, too; 0: none.
+    var sent: Int32 = 0
+  }
+
+  /// The answer to the posted call if there is one now; a wait for a child stays posted.
+  mutating func serve(_ buffer: SyncBuffer, own: Set<Int32>) -> Answer? {
     vanish = Self.childrenVanish(buffer)
     leader = buffer.leaderPid
-    guard buffer.load(mfr_host_rpc_state(base)) == MFR_RPC_POSTED.rawValue else { return }
+    guard buffer.load(mfr_host_rpc_state(base)) == MFR_RPC_POSTED.rawValue else { return nil }
     let call = mfr_host_rpc(base)
     let sequence = call.pointee.seq
     let data = UnsafeMutableRawBufferPointer(start: mfr_host_rpc_data(base), count: Self.dataBytes)
-    if let answered, answered.sequence == sequence, answered.number == call.pointee.nr {
+    // What is sent to a socket goes to each that asks.
+    if let answered, answered.sequence == sequence, answered.number == call.pointee.nr,
+      answered.number != MFR_ASK_BUFFER
+    {
       data.copyBytes(from: answered.data)
-      finish(buffer, answered.result)
-      return
+      return Answer(result: answered.result)
     }
     let arguments = [
       call.pointee.args.0, call.pointee.args.1, call.pointee.args.2, call.pointee.args.3, call.pointee.args.4,
+      call.pointee.args.5,
     ]
     guard var result = perform(call.pointee.nr, arguments, data, own) else {
-      guard buffer.load(mfr_host_rpc_cancel(base)) != 0 else { return }
-      finish(buffer, Int64(-EINTR))  // not remembered: a repeat of this sequence waits anew
-      return
+      guard buffer.load(mfr_host_rpc_cancel(base)) != 0 else { return nil }
+      return Answer(result: Int64(-EINTR))  // not remembered: a repeat of this sequence waits anew
     }
+    if [37, 38].contains(call.pointee.nr) { takeAlarm(buffer) }
     if result < -4095 { result = Int64(-EINVAL) }
     answered = (sequence, call.pointee.nr, result, Array(data))
     buffer.store(mfr_header_posix_timers(base), UInt32(posixTimers.count))
-    finish(buffer, result)
+    let sends = Self.sending.contains(call.pointee.nr) && result == 0
+    return Answer(result: result, sent: sends ? Int32(truncatingIfNeeded: arguments[1]) : 0)
+  }
+
+  /// What the interval timer has sent before it was set anew comes with the call that did so, and not later.
+  private func takeAlarm(_ buffer: SyncBuffer) {
+    var signal = RawSignal()
+    guard buffer.load(mfr_header_mode(base)) == MFR_MODE_LANE.rawValue,
+      signal.wait(for: 1 << UInt64(SIGALRM - 1), timeout: 0) == SIGALRM
+    else { return }
+    _ = signal.bytes.withUnsafeBytes { raw in
+      raw.baseAddress.map { mfr_signal_post(base, UInt32(SIGALRM), $0, 0, 0) }
+    }
   }
 
   /// On the thread that answers calls, before it does: from now on it holds the signal that this process was given.
@@ -71,11 +98,16 @@ struct AnchorCalls {
   }
 
   /// Signals of timers that are due now, and in how many nanoseconds to ask again.
-  mutating func dueTimers(leader: Int32) -> (signals: [Int32], pause: Int64?) { timers.due(leader: leader) }
+  mutating func dueTimers(leader: Int32) -> (signals: [RawSignal], pause: Int64?) { timers.due(leader: leader) }
 
-  private func finish(_ buffer: SyncBuffer, _ result: Int64) {
+  /// CLOCK_PROCESS_CPUTIME_ID and CLOCK_THREAD_CPUTIME_ID: the shim says these, whatever the guest's name for them.
+  private static let cpuClocks: ClosedRange<Int32> = 2...3
+  /// What the guest would read from them now.
+  private func cpuClock() -> UInt64 { mfr_host_usage_clock(base, leader, mfr_host_cpu_ns(leader, 0)) }
+
+  func finish(_ buffer: SyncBuffer, _ answer: Answer) {
     let state = mfr_host_rpc_state(buffer.base)
-    mfr_host_rpc(buffer.base).pointee.result = result
+    mfr_host_rpc(buffer.base).pointee.result = answer.result
     buffer.store(state, MFR_RPC_ANSWERED.rawValue)
     _ = mfr_host_futex_wake(state, Int32.max)
   }
@@ -91,6 +123,8 @@ struct AnchorCalls {
     guard let start = data.baseAddress else { return Int64(-EINVAL) }
 
     switch number {
+    case MFR_ASK_BUFFER:
+      return Int64(mfr_host_send_descriptor(descriptor, start, min(Int(arguments[0]), Self.dataBytes)))
     case 61: return wait4(int(0), int(2), data, own)
     case 247: return waitid(int(0), int(1), int(3), data, own)
     case 109: return outcome(setpgid(target(int(0)), int(1)))
@@ -99,6 +133,7 @@ struct AnchorCalls {
     case 112: return outcome(setsid())
     case 124: return outcome(getsid(target(int(0))))
     case 110: return Int64(getppid())
+    case 62, 200, 234, 424: return send(number, arguments, data)
     case 37: return Int64(alarm(UInt32(truncatingIfNeeded: arguments[0])))
     case 13:
       settleChildren(own)
@@ -107,13 +142,23 @@ struct AnchorCalls {
     case 38 where int(0) == 0: return Int64(mfr_host_setitimer(0, start, start + 32))
     case 36: return Int64(timers.get(int(0), data, at: 0, leader: leader))
     case 38: return Int64(timers.set(int(0), data, leader: leader))
+    case 222 where Self.cpuClocks.contains(int(0)):
+      let made = posixTimers.createOfCpu(data)
+      if made.number > 0 { timers.add(made.number, signal: made.signal) }
+      return Int64(min(made.number, 0))
     case 222: return posixTimers.create(int(0), data)
+    case 223 where PosixTimers.isOfCpu(int(0)):
+      let absolute = int(1) & 1 != 0
+      return Int64(timers.set(int(0), data, leader: leader, clock: absolute ? cpuClock() : nil))
     case 223: return posixTimers.set(int(0), int(1), start)
+    case 224 where PosixTimers.isOfCpu(int(0)): return Int64(timers.get(int(0), data, at: 0, leader: leader))
     case 224: return posixTimers.get(int(0), start)
     case 225: return posixTimers.overrun(int(0))
-    case 226: return posixTimers.delete(int(0))
+    case 226:
+      if PosixTimers.isOfCpu(int(0)) { timers.remove(int(0)) }
+      return posixTimers.delete(int(0))
     case 59:
-      posixTimers.deleteAll()
+      for number in posixTimers.deleteAll() { timers.remove(number) }
       return 0
     case 157 where int(0) == 1:
       let result = mfr_host_pdeathsig(int(1))
@@ -122,13 +167,28 @@ struct AnchorCalls {
     case 157 where int(0) == 2:
       data.storeBytes(of: deathSignal, toByteOffset: 0, as: Int32.self)
       return 0
-    case 157 where int(0) == 36: return Int64(mfr_host_subreaper(int(1) != 0 ? 1 : 0))
+    case 157 where int(0) == 36:
+      if int(1) != 0 { expectOrphans() }
+      return Int64(mfr_host_subreaper(int(1) != 0 ? 1 : 0))
     case 157 where int(0) == 37:
       let now = mfr_host_subreaper(-1)
       data.storeBytes(of: now, toByteOffset: 0, as: Int32.self)
       return now < 0 ? Int64(now) : 0
     default: return Int64(-ENOSYS)
     }
+  }
+
+  /// kill and pidfd_send_signal: those of the calls that send which may send to this process.
+  private static let sending: Set<UInt32> = [62, 424]
+
+  /// Whoever gets a signal of the guest's sees this process as its sender, with the guest's uid.
+  private func send(_ number: UInt32, _ arguments: [UInt64], _ data: UnsafeMutableRawBufferPointer) -> Int64 {
+    let pid = Int32(truncatingIfNeeded: arguments[0])
+    let ownGroup = number == 62 && (pid == 0 || (pid < -1 && pid == -getpgid(0)))
+    data.storeBytes(of: ownGroup ? 1 : 0, toByteOffset: 0, as: UInt64.self)
+    return mfr_host_send_as(
+      number, arguments.map { Int64(bitPattern: $0) }, UInt32(truncatingIfNeeded: arguments[4]),
+      UInt32(truncatingIfNeeded: arguments[4] >> 32), arguments[5] != 0 ? 1 : 0)
   }
 
   // MARK: children of the guest
@@ -302,15 +362,7 @@ struct AnchorCalls {
     defer { closedir(folder) }
     var found: [Int32] = []
     while let entry = readdir(folder) {
-      let pid = withUnsafeBytes(of: entry.pointee.d_name) { raw -> Int32? in
-        var number: Int32 = 0
-        for byte in raw {
-          if byte == 0 { break }
-          guard (48...57).contains(byte) else { return nil }
-          number = number &* 10 &+ Int32(byte - 48)
-        }
-        return number
-      }
+      let pid = Int32(String(cString: DirectoryEntry.name(entry)))
       guard let pid, pid > 0, !own.contains(pid) else { continue }
       var info = RawSignal()
       if info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | 0x0100_0000 | 0x4000_0000) == 0 { found.append(pid) }
@@ -330,6 +382,18 @@ struct AnchorCalls {
 
   /// Whether `pid` was a replica that is gone already. Answers yes once.
   mutating func wasReplica(_ pid: Int32) -> Bool { reapedReplicas.remove(pid) != nil }
+
+  /// From now on children come that no replica has written down.
+  func expectOrphans() { mfr_header_of(base).pointee.children_lost = 1 }
+
+  /// A child that the guest has had all along.
+  mutating func adopt(_ pid: Int32, ended: Bool) {
+    known.insert(pid)
+    if ended { told.insert(pid) }
+  }
+
+  /// Whether the guest has been told that `pid` has ended.
+  func isTold(_ pid: Int32) -> Bool { told.contains(pid) }
 
   /// The guest is being told about the end of `pid`.
   mutating func noticed(_ pid: Int32) {

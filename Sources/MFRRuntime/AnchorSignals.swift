@@ -45,17 +45,95 @@ extension Anchor {
     }
     switch disposition(number) {
     case .stops:
-      signalReplicas(SIGSTOP)
-      stopSelf(number)
+      // A replica that sends one to the whole group asks for the stop as well, and waits for it.
+      if !isFromMember(signal) { stopAll(number, &state) }
+    case .delivered: post(known(signal), &state)
+    }
+  }
+
+  private func stopAll(_ number: Int32, _ state: inout State) {
+    let stops = mfr_header_stops(buffer.base)
+    mfr_signal_cancel(buffer.base, UInt32(number))
+    _ = mfr_add_acqrel32(stops, 1)
+    stopReplicas()
+    stopSelf(number)
+    postContinuation(&state)
+    signalReplicas(SIGCONT)
+    // A replica that waits for its own stop goes on.
+    _ = mfr_add_acqrel32(stops, 1)
+    _ = mfr_host_futex_wake(stops, Int32.max)
+  }
+
+  /// They have stopped when this returns: whoever is told that this process has may use the terminal.
+  private func stopReplicas() {
+    signalReplicas(SIGSTOP)
+    for index in 0..<SyncBuffer.replicaCount {
+      let pid = buffer.load(mfr_replica_pid(buffer.base, index))
+      guard isReplica(pid) else { continue }
+      var info = RawSignal()
+      _ = info.waitid(P_PID.rawValue, pid, WEXITED | 2 | 0x0100_0000)  // WSTOPPED, WNOWAIT
+    }
+  }
+
+  /// What the call thread does about stopping: the guest wants it for itself; or this process was stopped from
+  /// outside, all of the guest with it, and goes on.
+  func serveStops(_ state: inout State) {
+    let wanted = buffer.load(mfr_header_stop_wanted(buffer.base))
+    if wanted != 0 {
+      buffer.store(mfr_header_stop_wanted(buffer.base), 0)  // before it is asked for again
+      if let signal = [SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU].first(where: { UInt32($0) == wanted }) {
+        stopAll(signal, &state)
+      }
+    }
+    let flag = mfr_header_anchor_stopped(buffer.base)
+    if buffer.load(flag) == MFR_ANCHOR_CONTINUED.rawValue {
       signalReplicas(SIGCONT)
-    case .delivered: post(signal, &state)
+      if mfr_cas_acqrel32(flag, MFR_ANCHOR_CONTINUED.rawValue, MFR_ANCHOR_RUNS.rawValue) != 0 {
+        buffer.wakeCoordinator()
+      }
+    }
+  }
+
+  /// The signal that continues the guest comes before the guest goes on.
+  private func postContinuation(_ state: inout State) {
+    var signal = RawSignal()
+    let number = signal.bytes.withUnsafeMutableBytes { raw in
+      raw.baseAddress.map { mfr_host_sigwait(1 << UInt64(SIGCONT - 1), $0, 0) } ?? 0
+    }
+    if number == SIGCONT { post(known(signal), &state) }
+  }
+
+  /// A signal from a replica, or from this process for it, sent to the whole process group, as the guest sees it: from
+  /// itself, and from the kernel when a process of the background has used its terminal.
+  private func known(_ signal: RawSignal) -> RawSignal {
+    guard isFromMember(signal) else { return signal }
+    let info = signal.info
+    if info.signo == SIGTTIN || info.signo == SIGTTOU { return RawSignal(fromKernel: info.signo) }
+    var signal = signal
+    signal.sender = getpid()
+    return signal
+  }
+
+  private func isFromMember(_ signal: RawSignal) -> Bool {
+    let info = signal.info
+    guard info.code == 0, info.pid != 0 else { return false }
+    return info.pid == getpid()
+      || (0..<SyncBuffer.replicaCount).contains { buffer.load(mfr_replica_pid(buffer.base, $0)) == info.pid }
+  }
+
+  /// The replica without a lane has stopped: by itself, then so does this process; or because this one was stopped.
+  func replicaStopped(_ pid: Int32) {
+    if buffer.load(mfr_header_anchor_stopped(buffer.base)) != MFR_ANCHOR_RUNS.rawValue {
+      signalReplicas(SIGCONT)
+    } else if ProcessFiles.state(pid) == UInt8(ascii: "T") {
+      stopSelf(SIGSTOP)
     }
   }
 
   /// Puts a signal into the buffer, and makes the leader look.
   private func post(_ signal: RawSignal, _ state: inout State) {
     let posted = signal.bytes.withUnsafeBytes { raw in
-      raw.baseAddress.map { mfr_signal_post(buffer.base, UInt32(signal.number), $0, 0) } ?? 0
+      raw.baseAddress.map { mfr_signal_post(buffer.base, UInt32(signal.number), $0, 0, signal.target) } ?? 0
     }
     // No room: it waits here, and those that come after it in the kernel's queue.
     if posted < 0 { state.held = signal }
@@ -66,7 +144,7 @@ extension Anchor {
 
   /// Whether a signal of the same timer waits for the guest.
   func isPending(_ signal: RawSignal) -> Bool {
-    mfr_host_timer_signal_waits(buffer.base, UInt32(signal.number), signal.timer) != 0
+    mfr_host_timer_signal_waits(buffer.base, UInt32(signal.number), signal.timer, 1 &+ signal.overrun) != 0
   }
 
   /// Posts the signal that had to wait, if there is room now.

@@ -14,28 +14,75 @@ final class ControlServer: Sendable {
   }
   private struct State {
     var status: SetStatus?
+    var trouble: String?
     var waiting: [Waiting] = []
     var answers: [UInt64: JSON] = [:]
+    /// Replicas that were asked for something, by request, and what to say if they do not come to it in time.
+    var asked: [UInt64: Injector.Asked] = [:]
     var next: UInt64 = 1
   }
+  /// What a request is answered from.
+  struct Context {
+    let view: SetView
+    let growth: String
+    let events: EventLog
+  }
+  /// What a request wants of the decisions.
+  enum Wish { case none, restore }
+
   private let buffer: SyncBuffer
   private let state = Mutex(State())
   private let listener = Mutex<(descriptor: Int32, path: String)>((-1, ""))
 
-  init(buffer: SyncBuffer) { self.buffer = buffer }
+  /// Waits until what has been told of is in the events file, if that is not for long.
+  private let settle: @Sendable () -> Void
 
-  /// Opens the socket; what went wrong, or nil. The guest runs on without it.
+  init(buffer: SyncBuffer, settle: @escaping @Sendable () -> Void) {
+    self.buffer = buffer
+    self.settle = settle
+  }
+
+  /// Starts the thread; what went wrong, or nil. The guest runs on without it.
   func start() -> String? {
+    let context = Unmanaged.passRetained(self).toOpaque()
+    let started = mfr_host_start_thread(
+      { Unmanaged<ControlServer>.fromOpaque($0).takeUnretainedValue().run() }, context)
+    if started >= 0 { return nil }
+    Unmanaged<ControlServer>.fromOpaque(context).release()
+    return "no control thread: \(SystemError.text(-started))"
+  }
+
+  /// Why there is no socket, once.
+  func takeTrouble() -> String? {
+    state.withLock { state in
+      defer { state.trouble = nil }
+      return state.trouble
+    }
+  }
+
+  // Done by the thread: on a disk that stands still even a socket takes its time, and repairs do not wait for that.
+  private func run() {
+    mfr_host_thread_name("mfr-control")
+    var told = false
+    while let trouble = open() {
+      if !told {
+        state.withLock { $0.trouble = trouble }
+        buffer.wakeCoordinator()
+      }
+      told = true
+      usleep(1_000_000)
+    }
+    accept()
+  }
+
+  private func open() -> String? {
     let folder = RuntimeDirectory.path
     do { try RuntimeDirectory.prepare(folder) } catch { return "no control socket: \(error.description)" }
-    let path = RuntimeDirectory.socket(in: folder, anchor: buffer.load(mfr_header_anchor_pid(buffer.base)))
+    let path = RuntimeDirectory.socket(in: folder, anchor: buffer.anchor)
     let descriptor = mfr_host_listen(path)
     if descriptor < 0 { return "no control socket at \(path): \(SystemError.text(-descriptor))" }
     listener.withLock { $0 = (descriptor, path) }
-    let context = Unmanaged.passRetained(self).toOpaque()
-    let started = mfr_host_start_thread(
-      { Unmanaged<ControlServer>.fromOpaque($0).takeUnretainedValue().accept() }, context)
-    return started < 0 ? "no control thread: \(SystemError.text(-started))" : nil
+    return nil
   }
 
   func stop() {
@@ -45,26 +92,59 @@ final class ControlServer: Sendable {
   // MARK: the loop's side
 
   /// Carries out what clients have asked for, and leaves the set's state for them. Called by the loop.
-  func serve(_ view: SetView, growth: String) {
-    let waiting = state.withLock { state in
+  func serve(_ context: Context) -> Wish {
+    let (waiting, asked) = state.withLock { state in
       defer { state.waiting = [] }
-      return state.waiting
+      return (state.waiting, state.asked)
+    }
+    var wish = Wish.none
+    for (number, one) in asked {
+      guard let answer = Injector(buffer: buffer).outcome(one, context.view) else { continue }
+      state.withLock { state in
+        // Nobody waits for it any more when the time was over.
+        if state.asked.removeValue(forKey: number) != nil { state.answers[number] = answer }
+      }
     }
     for entry in waiting {
-      let answer = carryOut(entry.request, view, growth)
+      if case .inject(let injection) = entry.request {
+        switch Injector(buffer: buffer).inject(injection, context.view) {
+        case .now(let answer): state.withLock { $0.answers[entry.number] = answer }
+        case .later(let one): state.withLock { $0.asked[entry.number] = one }
+        }
+        continue
+      }
+      if entry.request == .restore, !context.view.mayNotGrow, context.view.mode == .lane { wish = .restore }
+      let answer = carryOut(entry.request, context)
       state.withLock { $0.answers[entry.number] = answer }
     }
+    return wish
   }
 
-  private func carryOut(_ request: ControlRequest, _ view: SetView, _ growth: String) -> JSON {
+  private func carryOut(_ request: ControlRequest, _ context: Context) -> JSON {
+    let view = context.view
     switch request {
     case .status:
-      return .object([.init("ok", .bool(true)), .init("set", buffer.status(view, growth: growth).json)])
+      return .object([
+        .init("ok", .bool(true)), .init("set", buffer.status(view, context.growth, context.events.trouble).json),
+      ])
+    case .events(let after):
+      let (events, last) = context.events.events(after: after)
+      return .object([
+        .init("ok", .bool(true)), .init("coordinator", JSON(buffer.load(mfr_header_coordinator_starts(buffer.base)))),
+        .init("last", JSON(last)), .init("events", .array(events)),
+      ])
+    case .restore:
+      guard view.mode == .lane, !view.mayNotGrow else {
+        return Self.refusal("no replica can be made: \(Protection.of(view).reason)")
+      }
+      return .object([.init("ok", .bool(true)), .init("level", JSON(view.level))])
+    case .inject: return Self.refusal("not here")
     case .setLevel(let level):
       buffer.store(mfr_header_level(buffer.base), level)
       buffer.wakeCoordinator()
       return .object([.init("ok", .bool(true)), .init("level", JSON(level))])
     case .failover:
+      guard view.mode == .lane else { return Self.refusal("there is no follower that is in step") }
       let heirs = view.replicas.filter { $0.live && $0.state == .running && $0.unshared && $0.index != view.leader }
       guard let heir = heirs.max(by: { $0.sequence < $1.sequence }) else {
         return Self.refusal("there is no follower that is in step")
@@ -76,7 +156,6 @@ final class ControlServer: Sendable {
       return .object([
         .init("ok", .bool(true)), .init("leader", JSON(heir.index.rawValue)), .init("pid", JSON(heir.pid.rawValue)),
       ])
-    case .inject(let injection): return Injector(buffer: buffer).inject(injection, view)
     }
   }
 
@@ -85,7 +164,6 @@ final class ControlServer: Sendable {
   // MARK: the clients' side
 
   private func accept() {
-    mfr_host_thread_name("mfr-control")
     let descriptor = listener.withLock { $0.descriptor }
     while true {
       let client = mfr_host_accept(descriptor)
@@ -109,7 +187,9 @@ final class ControlServer: Sendable {
     }
     var line: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 1024)
-    while !line.contains(10), line.count <= 4096 {
+    // One client at a time is served: none may keep the others waiting by giving a byte now and then.
+    let deadline = mfr_host_now_ns() &+ 2_000_000_000
+    while !line.contains(10), line.count <= 4096, mfr_host_now_ns() < deadline {
       let count = recv(client, &chunk, chunk.count, 0)
       if count <= 0 { break }
       line += chunk[..<count]
@@ -132,8 +212,14 @@ final class ControlServer: Sendable {
     }
     buffer.wakeCoordinator()
     for _ in 0..<4000 {
-      if let answer = state.withLock({ $0.answers.removeValue(forKey: number) }) { return answer }
+      if let answer = state.withLock({ $0.answers.removeValue(forKey: number) }) {
+        settle()
+        return answer
+      }
       usleep(500)
+    }
+    if let asked = state.withLock({ $0.asked.removeValue(forKey: number) }) {
+      return .object(asked.members + [.init("planted", .bool(false))])
     }
     return Self.refusal("the coordinator does not answer")
   }
@@ -146,7 +232,7 @@ final class ControlServer: Sendable {
 
 extension SyncBuffer {
   /// The set as `mfr-ctl` shows it.
-  func status(_ view: SetView, growth: String) -> SetStatus {
+  func status(_ view: SetView, _ growth: String, _ trouble: String) -> SetStatus {
     let protection = Protection.of(view, growth: growth)
     let lead = view.replicas.first { $0.index == view.leader }?.sequence ?? LaneSequence(0)
     let shown = view.replicas.filter { $0.live && $0.state != .dead && $0.state != .left && $0.state != .free }
@@ -154,10 +240,11 @@ extension SyncBuffer {
     // Every call of the lane has a number; who made it does not matter, and the dead counted too.
     for place in 0..<Self.replicaCount { calls = max(calls, mfr_host_replica(base, place).seq) }
     return SetStatus(
-      id: load(mfr_header_set_id(base)), name: name, program: program, pid: load(mfr_header_anchor_pid(base)),
+      id: load(mfr_header_set_id(base)), name: name, program: program, pid: anchor,
       level: view.level, state: protection.state.rawValue, reason: protection.reason, calls: calls,
-      failovers: load(mfr_header_failovers(base)), respawns: load(mfr_header_respawns(base)),
-      divergences: load(mfr_header_divergences(base)), bids: load(mfr_header_bids(base)),
+      failovers: load(mfr_header_failovers(base)), lost: load(mfr_header_lost(base)),
+      respawns: load(mfr_header_respawns(base)),
+      divergences: load(mfr_header_divergences(base)), bids: load(mfr_header_bids(base)), trouble: trouble,
       replicas: shown.map { replica in
         let joining = replica.state == .joining || replica.state == .reserved
         let role = replica.index == view.leader ? "leader" : joining ? "joining" : "follower"

@@ -4,47 +4,44 @@ import MFRControl
 import MFRCore
 
 /// Tells what happens: one JSON object per line in the events file, one readable line on stderr with `-v`.
-///
-/// A file that cannot be written is reported once; the guest never waits for it.
 final class EventLog {
   private let buffer: SyncBuffer
   private let verbose: Bool
-  private var descriptor: Int32 = -1
-  private var complained = false
+  let file: EventFile?
+  /// What went wrong with the file, empty when nothing did; shown by `mfr-ctl status`.
+  var trouble: String { file?.trouble ?? "" }
+  /// The last events, for `mfr-ctl campaign`.
+  private var recent: [JSON] = []
+  private var written: UInt64 = 0
+  private static let remembered = 256
 
   init(buffer: SyncBuffer, path: String, verbose: Bool) {
     self.buffer = buffer
     self.verbose = verbose
-    guard !path.isEmpty else { return }
-    // Not blocking: the file may be a pipe that nobody reads.
-    descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0o644)
-    if descriptor < 0 { complain("cannot open \(path): \(SystemError.text(errno))") }
+    file = path.isEmpty ? nil : EventFile(path)
   }
 
   func write(_ event: Event) {
-    if descriptor >= 0 { append(json(event).text + "\n") }
-    if verbose { say(readable(event)) }
+    let json = json(event)
+    file?.append(json.text + "\n")
+    recent.append(json)
+    written += 1
+    if recent.count > Self.remembered { recent.removeFirst() }
+    if verbose { Self.say(readable(event)) }
   }
 
   /// A line on stderr, dropped when stderr would block.
-  func say(_ text: String) {
+  static func say(_ text: String) {
     var ready = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
     guard poll(&ready, 1, 0) == 1, ready.revents & Int16(POLLOUT) != 0 else { return }
     let line = "mfr: \(text)\n"
     _ = line.withCString { Glibc.write(2, $0, min(strlen($0), 4096)) }
   }
 
-  private func append(_ line: String) {
-    let count = line.withCString { Glibc.write(descriptor, $0, strlen($0)) }
-    if count != line.utf8.count {
-      complain("cannot write events: \(count < 0 ? SystemError.text(errno) : "no room")")
-    }
-  }
-
-  private func complain(_ text: String) {
-    guard !complained else { return }
-    complained = true
-    say("\(text); the guest goes on, events are lost")
+  /// Events after that number, the oldest first, and the number of the last one.
+  func events(after number: UInt64) -> (events: [JSON], last: UInt64) {
+    let fresh = written > number ? min(Int(clamping: written - number), recent.count) : 0
+    return (Array(recent.suffix(fresh)), written)
   }
 
   // MARK: form
@@ -55,7 +52,7 @@ final class EventLog {
       .init("time", .string(Self.timestamp(mfr_host_realtime_ns()))), .init("monotonic_ns", JSON(mfr_host_now_ns())),
       .init("level", .string(Self.name(event.level))), .init("event", .string(event.name)),
       .init("set", JSON(buffer.load(mfr_header_set_id(base)))),
-      .init("anchor", JSON(buffer.load(mfr_header_anchor_pid(base)))), .init("program", .string(buffer.program)),
+      .init("anchor", JSON(buffer.anchor)), .init("program", .string(buffer.program)),
     ]
     if let replica = event.replica { members.append(.init("replica", JSON(replica.rawValue))) }
     if let pid = event.pid { members.append(.init("pid", JSON(pid.rawValue))) }
@@ -71,7 +68,7 @@ final class EventLog {
   }
 
   private func readable(_ event: Event) -> String {
-    var words = ["\(buffer.program)[\(buffer.load(mfr_header_anchor_pid(buffer.base)))]", event.name]
+    var words = ["\(buffer.program)[\(buffer.anchor)]", event.name]
     if let replica = event.replica { words.append("replica \(replica.rawValue)") }
     if let pid = event.pid { words.append("(pid \(pid.rawValue))") }
     if let sequence = event.sequence { words.append("at \(sequence.rawValue)") }
@@ -106,7 +103,7 @@ final class EventLog {
     switch settlement {
     case .nothing: "nothing"
     case .done(let result): "done(\(result))"
-    case .retry: "retry"
+    case .retry, .untouched: "retry"
     case .unknown: "unknown"
     }
   }

@@ -36,32 +36,48 @@ public struct Launch {
     // Children that nobody waits for would vanish before their end is known.
     let childIgnored = mfr_host_disposition(SIGCHLD) == 1
     if childIgnored { mfr_host_set_default(SIGCHLD) }
+    do {
+      return try startAll(childIgnored: childIgnored)
+    } catch {
+      if childIgnored { mfr_host_set_ignored(SIGCHLD) }
+      throw error
+    }
+  }
 
+  private func startAll(childIgnored: Bool) throws -> Anchor {
     let (buffer, descriptor) = try SyncBuffer.create()
     fill(buffer)
     let null = try Self.above2(Int32(try SystemError.retry("/dev/null") { Int(open("/dev/null", O_RDWR | O_CLOEXEC)) }))
     let errors = options.verbose ? fcntl(2, F_DUPFD_CLOEXEC, 3) : -1
     let startCoordinator = coordinatorStarter(buffer: buffer, descriptor: descriptor, null: null, errors: errors)
     let coordinator = try SystemError.check("starting the coordinator", startCoordinator())
-
-    let replica = startReplica(buffer: buffer, descriptor: descriptor, childIgnored: childIgnored)
-    if replica < 0 {
-      buffer.store(mfr_header_ending(buffer.base), 1)
-      buffer.wakeCoordinator()
-      let code = -replica
-      throw CannotExecute(
-        status: code == ENOENT ? 127 : 126, description: "\(options.program[0]): \(SystemError.text(code))")
+    let anchor = Anchor(
+      buffer: buffer, descriptor: descriptor, coordinator: coordinator,
+      startCoordinator: coordinatorStarter(
+        buffer: buffer, descriptor: descriptor, null: 0, errors: errors < 0 ? -1 : 2))
+    let replica: Int32
+    do {
+      try anchor.startCallThread()
+      anchor.startDeathThread()
+      replica = startReplica(buffer: buffer, descriptor: descriptor, childIgnored: childIgnored)
+      if replica == -EAGAIN || replica == -ENOMEM { throw SystemError("starting a process", -replica) }
+      if replica < 0 {
+        throw CannotExecute(
+          status: replica == -ENOENT ? 127 : 126, description: "\(options.program[0]): \(SystemError.text(-replica))")
+      }
+    } catch {
+      // This process may go on as the program, which knows of no child.
+      anchor.dismissCoordinator()
+      throw error
     }
     buffer.store(mfr_replica_pid(buffer.base, 0), replica)
     buffer.wakeCoordinator()
+    anchor.resemble(replica)
 
     // Whoever reads the guest's output waits for its end of file, which an anchor with a copy would hold up.
     for standard in 0...(errors < 0 ? 2 : 1) { dup2(null, Int32(standard)) }
     _ = mfr_host_close_from(3, descriptor, -1)
-    return Anchor(
-      buffer: buffer, coordinator: coordinator,
-      startCoordinator: coordinatorStarter(
-        buffer: buffer, descriptor: descriptor, null: 0, errors: errors < 0 ? -1 : 2))
+    return anchor
   }
 
   /// Moves a descriptor out of the way of the standard ones, which the guest may have closed.
@@ -73,52 +89,25 @@ public struct Launch {
   }
 
   private func fill(_ buffer: SyncBuffer) {
-    let base = buffer.base
-    buffer.store(mfr_header_version(base), MFR_ABI_VERSION)
-    buffer.store(mfr_header_total_bytes(base), UInt32(SyncBuffer.bytes))
-    buffer.store(mfr_header_set_id(base), 1)
-    buffer.store(mfr_header_anchor_pid(base), getpid())
-    buffer.store(mfr_header_anchor_tid(base), mfr_host_gettid())
-    buffer.store(mfr_header_anchor_ppid(base), getppid())
-    buffer.store(mfr_header_start_level(base), options.level)
-    buffer.store(mfr_header_level(base), options.level)
-    buffer.store(mfr_header_level_max(base), UInt64(RunOptions.maximumLevel))
-    buffer.store(mfr_header_started_ns(base), mfr_host_now_ns())
-    buffer.store(mfr_header_grant(base), 1 << 8)
-    buffer.store(mfr_header_live(base), 1)
-    SyncPolicy(method: options.sync, level: options.level, cores: UInt32(clamping: mfr_host_usable_cores())).write(
-      to: buffer)
+    let names = [program.path, options.program[0]].map(ProcessFiles.lastComponent)
+    let family = Family(
+      options, events: Self.absolute(options.events), variables: CoordinatorSettings.environment())
+    SetSettings(
+      identifier: 1, level: family.level(of: names, inherited: options.level), family: family,
+      youngMilliseconds: options.youngMilliseconds, tool: tool
+    ).fill(buffer)
     buffer.setProgram(options.program[0])
     buffer.setName(options.name)
-    buffer.store(mfr_replica_generation(base, 0), 1)
-    buffer.store(mfr_replica_state(base, 0), MFR_REPLICA_RUNNING.rawValue)
-    buffer.store(mfr_replica_unshared(base, 0), 1)
-    buffer.store(mfr_header_magic(base), UInt64(MFR_ABI_MAGIC))
+    buffer.store(mfr_header_magic(buffer.base), UInt64(MFR_ABI_MAGIC))
   }
 
   private func coordinatorStarter(
     buffer: SyncBuffer, descriptor: Int32, null: Int32, errors: Int32
   ) -> @Sendable () -> Int32 {
-    let settings = CoordinatorSettings(
-      descriptor: descriptor, sync: options.sync, selection: options.selection,
-      events: Self.absolute(options.events), verbose: options.verbose)
-    let tool = tool
-    // Everything a restart needs is made now: it must work when memory is short.
-    let path = CStrings([tool])
-    let argv = CStrings(["mfr-coordinator"] + settings.arguments)
-    let envp = CStrings(["PATH=/usr/bin:/bin"] + CoordinatorSettings.environment())
-    return {
-      guard let file = path.pointers[0] else { return -ENOMEM }
-      var how = mfr_host_spawn(
-        path: file, argv: argv.pointers, envp: envp.pointers, mask: 0, ignore_child: 0, new_session: 1,
-        keep_fd: descriptor, null_fd: null, stderr_fd: errors, die_with_parent: 0)
-      let started = mfr_host_spawn_program(&how)
-      if started > 0 {
-        buffer.store(mfr_header_coordinator_pid(buffer.base), started)
-        _ = mfr_add_acqrel32(mfr_header_coordinator_starts(buffer.base), 1)
-      }
-      return started
-    }
+    CoordinatorSettings(
+      descriptor: descriptor, anchor: getpid(), sync: options.sync, selection: options.selection,
+      events: Self.absolute(options.events), limits: options.limits, verbose: options.verbose
+    ).starter(buffer: buffer, tool: tool, null: null, errors: errors)
   }
 
   private func startReplica(buffer: SyncBuffer, descriptor: Int32, childIgnored: Bool) -> Int32 {

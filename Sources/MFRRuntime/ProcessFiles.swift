@@ -1,5 +1,6 @@
 import CMFRABI
 import Glibc
+import MFRControl
 
 /// What `/proc/PID` tells about replicas.
 enum ProcessFiles {
@@ -34,6 +35,17 @@ enum ProcessFiles {
     return totals.count == 2 ? (totals[0], totals[1]) : nil
   }
 
+  /// State of a process as `ps` shows it, nil when there is no such process.
+  static func state(_ pid: Int32) -> UInt8? {
+    guard let bytes = read("/proc/\(pid)/stat", limit: 4096) else { return nil }
+    return state(in: bytes[...])
+  }
+
+  static func state(in bytes: ArraySlice<UInt8>) -> UInt8? {
+    guard let name = bytes.lastIndex(of: UInt8(ascii: ")")), name + 2 < bytes.endIndex else { return nil }
+    return bytes[name + 2]
+  }
+
   /// Parent of a process, nil when there is no such process.
   static func parent(_ pid: Int32) -> Int32? {
     guard let bytes = read("/proc/\(pid)/stat", limit: 4096), let name = bytes.lastIndex(of: UInt8(ascii: ")")) else {
@@ -43,11 +55,63 @@ enum ProcessFiles {
     return fields.count > 1 ? Int32(String(decoding: fields[1], as: UTF8.self)) : nil
   }
 
+  /// Whether it has a buffer of MFR mapped. false when that cannot be read.
+  static func mapsBuffer(_ pid: Int32) -> Bool {
+    guard let maps = read("/proc/\(pid)/maps") else { return false }
+    return String(decoding: maps, as: UTF8.self).contains("/memfd:mfr")
+  }
+
+  /// How a process ends that is about to: it makes no call any more, but is no zombie yet. nil when it is not so - a
+  /// proxy of its own may still get the lock that it waits for.
+  static func dying(_ pid: Int32) -> (code: Int32, status: Int32)? {
+    guard let bytes = read("/proc/\(pid)/stat", limit: 4096), let name = bytes.lastIndex(of: UInt8(ascii: ")")) else {
+      return nil
+    }
+    // From the third field of proc(5) on.
+    let fields = bytes[(name + 1)...].split(separator: 32).map { String(decoding: $0, as: UTF8.self) }
+    let exiting: UInt64 = 4  // PF_EXITING (include/linux/sched.h)
+    guard fields.count > 49, let flags = UInt64(fields[6]), flags & exiting != 0, fields[17] == "1",
+      let code = Int32(fields[49].prefix { $0 != "\n" })
+    else { return nil }
+    if code & 0x7f == 0 { return (Int32(CLD_EXITED), code >> 8 & 0xff) }
+    return (Int32(code & 0x80 != 0 ? CLD_DUMPED : CLD_KILLED), code & 0x7f)
+  }
+
+  /// What follows the last slash.
+  static func lastComponent(_ path: String) -> String {
+    String(path[(path.lastIndex(of: "/").map { path.index(after: $0) } ?? path.startIndex)...])
+  }
+
+  /// Names of what a process executes, the one to show first: of its file, and the one that the kernel shows, which for
+  /// a script is the script's.
+  static func names(_ pid: Int32) -> [String] {
+    var short = read("/proc/\(pid)/comm", limit: 64).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    if short.hasSuffix("\n") { short.removeLast() }
+    var buffer = [CChar](repeating: 0, count: 4097)
+    let count = readlink("/proc/\(pid)/exe", &buffer, 4096)
+    let path = String(decoding: buffer[..<max(0, count)].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    let file = lastComponent(path)
+    return (file.hasPrefix(short) ? [file, short] : [short, file]).filter { !$0.isEmpty }
+  }
+
+  /// All processes with a parent, dead ones included.
+  static func children(of parent: Int32) -> [Int32] {
+    guard let folder = opendir("/proc") else { return [] }
+    defer { closedir(folder) }
+    var found: [Int32] = []
+    while let entry = readdir(folder) {
+      let name = String(cString: DirectoryEntry.name(entry))
+      if let pid = Int32(name), self.parent(pid) == parent { found.append(pid) }
+    }
+    return found
+  }
+
   struct Mapping {
     var start: UInt64
     var end: UInt64
     var permissions: String
     var name: String
+    var isOfFile: Bool { name.hasPrefix("/") }
     var isPrivateWritable: Bool {
       permissions.dropFirst().hasPrefix("w") && permissions.hasSuffix("p")
         && !["[vvar]", "[vdso]", "[vsyscall]", "[vvar_vclock]"].contains(name)

@@ -33,11 +33,16 @@ struct Repairs {
       }
     case .nudge(let index): Self.nudge(buffer, index.rawValue)
     case .unshare(let index): unshare(index.rawValue)
+    case .fold(let index): fold(index.rawValue)
     case .alone: alone()
     case .execOver:
       let word = mfr_header_exec_pid(base)
       buffer.store(word, 0)
       word.withMemoryRebound(to: UInt32.self, capacity: 1) { _ = mfr_host_futex_wake($0, Int32.max) }
+    case .noteInStep(let index): mark(index.rawValue, MFR_MARK_IN_STEP)
+    case .noteLoss(let index, let moment): noteLoss(index.rawValue, moment)
+    case .forgetLosses: buffer.store(mfr_header_owed(base), 0)
+    case .halt: buffer.store(mfr_header_halted(base), 1)
     case .count(let counter): count(counter)
     case .report(let event): events.write(event)
     }
@@ -60,9 +65,10 @@ struct Repairs {
         slot.pointee.result = result
         if CallTable.rule(mfr_word_nr(word)) == .child, result > 0 { mfr_child_add(base, Int32(clamping: result)) }
         // The kill may have cut a writing call short; nobody has told the guest, so it goes on with the rest.
-        slot.pointee.flags = UInt16(MFR_SLOT_KICKED)
+        slot.pointee.flags = UInt16(MFR_SLOT_KICKED) | slot.pointee.flags & UInt16(MFR_SLOT_MAPPED)
         slot.pointee.signo = 0
         _ = mfr_cas_acqrel64(field, word, free | UInt64(MFR_SLOT_DONE.rawValue))
+      case .untouched: _ = mfr_cas_acqrel64(field, word, free | UInt64(MFR_SLOT_EMPTY.rawValue))
       default:
         _ = mfr_cas_acqrel64(field, word, free | UInt64(MFR_WORD_RETRY) | UInt64(MFR_SLOT_EMPTY.rawValue))
       }
@@ -88,6 +94,7 @@ struct Repairs {
 
   private func kill(_ place: UInt32, leaving: Bool) {
     if leaving {
+      mark(place, MFR_MARK_LEAVES)
       for state in [MFR_REPLICA_RUNNING, MFR_REPLICA_JOINING, MFR_REPLICA_FAULTED, MFR_REPLICA_DIVERGED] {
         change(place, from: state, to: MFR_REPLICA_LEFT)
       }
@@ -127,7 +134,7 @@ struct Repairs {
     let batch = ranges.prefix(half)
     let table = mfr_host_ranges(base, place)
     for (offset, range) in batch.enumerated() {
-      table[offset] = mfr_range(start: range.start, end: range.end)
+      table[offset] = mfr_range(start: range.start | Self.flags(of: range), end: range.end)
     }
     let away = ProcessFiles.awayRuns(pid, Array(batch), limit: half)
     for (offset, run) in away.enumerated() {
@@ -140,13 +147,56 @@ struct Repairs {
     Self.nudge(buffer, place)
   }
 
+  /// A page of a file that nobody has touched yet would be the page cache's in every replica that reads it later.
+  private static func flags(of mapping: ProcessFiles.Mapping) -> UInt64 {
+    guard mapping.isOfFile else { return 0 }
+    let isSmall = mapping.end - mapping.start <= 16 << 20
+    return UInt64(isSmall ? MFR_RANGE_FLAGS : MFR_RANGE_FILE)
+  }
+
+  /// The largest anonymous mappings; a piece is of the size of a huge page and aligned to it.
+  private func fold(_ place: UInt32) {
+    guard let pid = buffer.replicaPid(place) else { return }
+    let piece: UInt64 = 2 << 20
+    let mappings = ProcessFiles.mappings(pid).filter { $0.isPrivateWritable && !$0.isOfFile }
+    let ranges = mappings.compactMap { mapping -> mfr_range? in
+      let range = mfr_range(start: (mapping.start + piece - 1) / piece * piece, end: mapping.end / piece * piece)
+      return range.start < range.end ? range : nil
+    }
+    let largest = ranges.sorted { $0.end - $0.start > $1.end - $1.start }.prefix(Int(MFR_RANGES))
+    guard !largest.isEmpty else { return }
+    let table = mfr_host_ranges(base, place)
+    for (offset, range) in largest.enumerated() { table[offset] = range }
+    buffer.store(mfr_replica_range_count(base, place), UInt32(largest.count))
+    buffer.store(mfr_replica_ranges_more(base, place), 0)
+    _ = mfr_or_acqrel32(mfr_replica_request(base, place), MFR_REQ_FOLD)
+    Self.nudge(buffer, place)
+  }
+
   private func alone() {
     let field = mfr_header_collapse(base)
     buffer.store(field, MFR_COLLAPSE_ALONE.rawValue)
     _ = mfr_host_futex_wake(field, Int32.max)
   }
 
+  private func mark(_ place: UInt32, _ mark: mfr_mark) {
+    _ = mfr_or_acqrel32(mfr_replica_marks(base, place), mark.rawValue)
+  }
+
+  private func noteLoss(_ place: UInt32, _ moment: Moment) {
+    guard buffer.load(mfr_replica_marks(base, place)) & MFR_MARK_LOST.rawValue == 0 else { return }
+    let lost = buffer.load(mfr_header_lost(base))
+    buffer.store(mfr_header_loss_ns(base, lost), moment.rawValue)
+    buffer.store(mfr_header_lost(base), lost &+ 1)
+    buffer.store(mfr_header_owed(base), min(buffer.load(mfr_header_owed(base)) &+ 1, UInt64(MFR_LOSSES)))
+    mark(place, MFR_MARK_LOST)
+  }
+
   private func count(_ counter: Action.Counter) {
+    if counter == .respawn {
+      let owed = buffer.load(mfr_header_owed(base))
+      if owed > 0 { buffer.store(mfr_header_owed(base), owed - 1) }
+    }
     let field =
       switch counter {
       case .failover: mfr_header_failovers(base)
@@ -180,7 +230,7 @@ extension SyncBuffer {
   /// Pid of the replica at a place, if it is one: only a child of the anchor is signalled, whatever the buffer says.
   func replicaPid(_ place: UInt32) -> Int32? {
     let pid = load(mfr_replica_pid(base, place))
-    guard pid > 1, ProcessFiles.parent(pid) == load(mfr_header_anchor_pid(base)) else { return nil }
+    guard pid > 1, pid != getpid(), ProcessFiles.parent(pid) == anchor else { return nil }
     return pid
   }
 }

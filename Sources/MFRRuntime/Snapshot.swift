@@ -12,18 +12,23 @@ extension SyncBuffer {
     view.leader = ReplicaIndex(UInt32(truncatingIfNeeded: load(mfr_header_grant(base)) & 0xff) % Self.replicaCount)
     view.collapse = SetView.Collapse(rawValue: load(mfr_header_collapse(base))) ?? .none
     view.collapseBy = ReplicaIndex(load(mfr_header_collapse_by(base)) % Self.replicaCount)
+    view.hasChildren = mfr_host_has_children(base) != 0
     view.mayNotGrow = load(mfr_header_no_grow(base)) != 0
     view.execPid = ProcessID(load(mfr_header_exec_pid(base)))
     view.execArrived = load(mfr_header_exec_arrived(base)) != 0
     view.ending = load(mfr_header_ending(base)) != 0
     view.stalled = load(mfr_header_stalled(base)) != 0
+    view.halted = load(mfr_header_halted(base)) != 0
+    view.losses = losses()
     view.reason = reason
     let live = load(mfr_header_live(base))
     let parked = load(mfr_header_parked(base))
     for place in 0..<Self.replicaCount {
       let replica = replicaView(place, live: live, parked: parked, facts: facts)
       view.replicas.append(replica)
-      if replica.bids || replica.state == .dead { view.slots[replica.sequence] = slotView(replica.sequence) }
+      if replica.bids || replica.state == .dead || replica.index == view.leader {
+        view.slots[replica.sequence] = slotView(replica.sequence)
+      }
       if let divergence = replica.divergence { view.slots[divergence.sequence] = slotView(divergence.sequence) }
     }
     // After the replicas: one that ends with the guest has said so before it died.
@@ -48,6 +53,7 @@ extension SyncBuffer {
     view.cloned = copy.cloned_ns == 0 ? nil : Moment(copy.cloned_ns)
     view.verdictGiven = copy.verdict != MFR_VERDICT_NONE.rawValue
     view.cloneRequested = copy.request & MFR_REQ_CLONE != 0
+    view.foldRequested = copy.request & MFR_REQ_FOLD != 0
     view.unshareRequested = copy.request & MFR_REQ_UNSHARE != 0
     view.requestResult = copy.request_result
     if copy.fault.signo != 0 {
@@ -56,10 +62,16 @@ extension SyncBuffer {
         sequence: LaneSequence(copy.fault.seq), number: copy.fault.number)
     }
     view.faults = copy.faults
+    view.marks = ReplicaView.Marks(rawValue: copy.marks)
+    view.way = load(mfr_host_way(base, place))
     if view.state == .diverged {
       view.divergence = ReplicaView.Divergence(
         sequence: LaneSequence(copy.diverged_seq), identity: copy.diverged_identity, output: copy.diverged_out_hash,
         call: copy.diverged_nr)
+    }
+    // The anchor may have cleared the place since: `settled` is taken back last, so a death that is over is not told twice.
+    if view.state == .dead, copy.settled == 0, load(mfr_replica_state(base, place)) != MFR_REPLICA_DEAD.rawValue {
+      view.state = .free
     }
     if view.state == .dead, copy.settled == 0, facts {
       view.death = ReplicaView.Death(
@@ -67,6 +79,13 @@ extension SyncBuffer {
         facts: settlementFacts(copy, place))
     }
     return view
+  }
+
+  /// When the replicas were lost that are not made good yet.
+  private func losses() -> [Moment] {
+    let lost = load(mfr_header_lost(base))
+    let owed = min(load(mfr_header_owed(base)), lost, UInt64(MFR_LOSSES))
+    return (0..<owed).map { Moment(load(mfr_header_loss_ns(base, lost &- owed &+ $0))) }
   }
 
   func slotView(_ sequence: LaneSequence) -> SlotView {

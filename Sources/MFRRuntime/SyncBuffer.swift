@@ -8,25 +8,40 @@ import Glibc
 public struct SyncBuffer: @unchecked Sendable {
   /// Address of the first byte here; another address in every process.
   public let base: UnsafeMutableRawPointer
+  /// Pid of the anchor, as the anchor has told its coordinator. The buffer says it, too, but whom to kill is not to
+  /// depend on what a guest may have written there.
+  let anchor: Int32
 
-  public static let bytes = Int(MFR_OFF_DATA_VALUE) + Int(MFR_DATA_BYTES)
+  public static let bytes = Int(MFR_BUFFER_BYTES_VALUE)
   public static let replicaCount: UInt32 = MFR_MAX_REPLICAS
 
   /// Creates a buffer that is all zeros; `descriptor` is closed on exec.
   public static func create() throws(SystemError) -> (buffer: SyncBuffer, descriptor: Int32) {
-    let descriptor = try Launch.above2(SystemError.check("memfd_create", mfr_host_memfd("mfr")))
-    try SystemError.retry("ftruncate") { Int(ftruncate(descriptor, off_t(bytes))) }
-    return (try SyncBuffer(mapping: descriptor), descriptor)
+    let made = mfr_host_memory("mfr", UInt64(bytes))
+    let descriptor = try Launch.above2(SystemError.check("memory for the replicas to share", made))
+    do {
+      return (try SyncBuffer(mapping: descriptor, anchor: getpid()), descriptor)
+    } catch {
+      close(descriptor)
+      throw error
+    }
   }
 
   /// Maps a buffer that exists already. It must have the size that this version expects.
-  public init(mapping descriptor: Int32) throws(SystemError) {
+  public init(mapping descriptor: Int32, anchor: Int32) throws(SystemError) {
     var status = stat()
     try SystemError.retry("fstat") { Int(fstat(descriptor, &status)) }
     guard Int(status.st_size) >= Self.bytes else { throw SystemError("buffer size", EINVAL) }
     let address = mmap(nil, Self.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0)
     guard let address, address != MAP_FAILED else { throw SystemError("mmap", errno) }
     base = address
+    self.anchor = anchor
+  }
+
+  /// Memory that somebody else has made; for tests.
+  init(base: UnsafeMutableRawPointer, anchor: Int32) {
+    self.base = base
+    self.anchor = anchor
   }
 
   // MARK: single fields, by memory order

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CMFRABI
 import Glibc
+import MFRControl
 
 struct Calls: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -67,7 +68,7 @@ private struct GuestSources {
     defer { closedir(entries) }
     var names: [String] = []
     while let entry = readdir(entries) {
-      let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+      let name = String(cString: DirectoryEntry.name(entry))
       if name.hasSuffix(".c") { names.append(name) }
     }
     words = try names.sorted().map { name in

@@ -45,16 +45,43 @@ enum Client {
     }
   }
 
+  /// How long a coordinator may be missing that has just died: the next one takes its place.
+  private static let patience: UInt64 = 3_000_000_000
+
   /// One request to one coordinator. Its refusal is thrown.
   static func ask(_ anchor: Int32, _ request: ControlRequest) throws -> JSON {
+    let deadline = mfr_host_now_ns() + patience
+    while true {
+      do {
+        let answer = try attempt(anchor, request)
+        if answer["ok"]?.bool != true { throw Failure(answer["error"]?.string ?? "program \(anchor) refused") }
+        return answer
+      } catch let trouble as Unanswered {
+        // Of what breaks something nobody knows whether it has been done.
+        guard !trouble.wasSent || !request.breaks, kill(anchor, 0) == 0, mfr_host_now_ns() < deadline else {
+          throw Failure(trouble.text)
+        }
+        usleep(5_000)
+      }
+    }
+  }
+
+  private struct Unanswered: Error {
+    var text: String
+    var wasSent = false
+  }
+
+  private static func attempt(_ anchor: Int32, _ request: ControlRequest) throws -> JSON {
     let descriptor = mfr_host_connect(RuntimeDirectory.socket(in: RuntimeDirectory.path, anchor: anchor))
-    if descriptor < 0 { throw Failure("program \(anchor) does not answer: \(String(cString: strerror(-descriptor)))") }
+    if descriptor < 0 {
+      throw Unanswered(text: "program \(anchor) does not answer: \(String(cString: strerror(-descriptor)))")
+    }
     defer { close(descriptor) }
     var patience = timeval(tv_sec: 5, tv_usec: 0)
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
     let line = request.json.text + "\n"
     let sent = line.withCString { send(descriptor, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
-    guard sent == line.utf8.count else { throw Failure("program \(anchor) does not listen") }
+    guard sent == line.utf8.count else { throw Unanswered(text: "program \(anchor) does not listen") }
     var bytes: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)
     while !bytes.contains(10), bytes.count < 1 << 20 {
@@ -63,11 +90,14 @@ enum Client {
       bytes += chunk[..<count]
     }
     guard let end = bytes.firstIndex(of: 10), let answer = try? JSON.parse(bytes[..<end]) else {
-      throw Failure("program \(anchor) gave no answer")
+      throw Unanswered(text: "program \(anchor) gave no answer", wasSent: true)
     }
-    if answer["ok"]?.bool != true { throw Failure(answer["error"]?.string ?? "program \(anchor) refused") }
     return answer
   }
+}
+
+extension ControlRequest {
+  fileprivate var breaks: Bool { if case .inject = self { true } else { false } }
 }
 
 /// Rows of text in columns as wide as their widest entry; numbers to the right.
@@ -96,7 +126,15 @@ struct Table {
   }
 }
 
-/// What `--json` prints.
-func document(_ sets: [SetStatus]) -> String {
-  JSON.object([.init("schema", .integer(1)), .init("sets", .array(sets.map(\.json)))]).text
+/// What `--json` prints: these sets, or all; each with the pid of the one that made it, 0 for none. `processes` are those
+/// that are no sets.
+func document(_ tree: Tree, _ chosen: [SetStatus]?) -> String {
+  let sets = (chosen ?? tree.sets).map { set -> JSON in
+    guard case .object(let members) = set.json else { return set.json }
+    return .object(members + [.init("parent", JSON(tree.parent(of: set.pid) ?? 0))])
+  }
+  let processes = tree.processes.filter { process in chosen.map { $0.contains { $0.pid == process.parent } } ?? true }
+  return JSON.object([
+    .init("schema", .integer(1)), .init("sets", .array(sets)), .init("processes", .array(processes.map(\.json))),
+  ]).text
 }

@@ -8,7 +8,7 @@ struct List: ParsableCommand {
   func run() throws {
     let sets = try Client.sets()
     if json {
-      print(document(sets))
+      print(document(Tree(sets), nil))
       return
     }
     var table = Table(["PID", "NAME", "LEVEL", "REPLICAS", "STATE", "PROGRAM"], right: [0, 2, 3])

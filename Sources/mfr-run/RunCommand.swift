@@ -36,6 +36,12 @@ struct RunCommand {
       Self.fail(refusal.status, refusal.description)
     } catch let failure as Launch.CannotExecute {
       Self.fail(failure.status, failure.description)
+    } catch let failure as SystemError {
+      // Something is short. Without MFR the program would run: it does.
+      do {
+        let program = try ProgramFile.resolve(options.program[0], path: getenv("PATH").map { String(cString: $0) })
+        runUnprotected(program, mask: mask, because: failure.description)
+      } catch { Self.fail(125, "cannot start: \(error)") }
     } catch {
       Self.fail(125, "cannot start: \(error)")
     }

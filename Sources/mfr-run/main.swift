@@ -10,6 +10,11 @@ if CommandLine.arguments.first == "mfr-coordinator" {
   CoordinatorCommand.run(Array(CommandLine.arguments.dropFirst()))
 }
 
+// A process of the guest that has become the anchor of a set of its own.
+if let adopted = getenv("MFR_ADOPT").flatMap({ Int32(String(cString: $0)) }) {
+  Adoption.run(descriptor: adopted)
+}
+
 do {
   switch try RunOptions.parse(
     Array(CommandLine.arguments.dropFirst()), environment: { getenv($0).map { String(cString: $0) } })

@@ -45,6 +45,15 @@ static inline int linux_die_with_parent(int signal) { return prctl(PR_SET_PDEATH
 // Orphans of our children become ours, so that a test can see that none is left.
 static inline int linux_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1); }
 
+// A new terminal: its master side, or -1; `name` is that of the other side.
+int posix_openpt(int flags);
+int unlockpt(int fd);
+int ptsname_r(int fd, char *name, size_t size);
+static inline int linux_open_terminal(int flags, char *name, size_t size) {
+  int fd = posix_openpt(flags);
+  return fd >= 0 && unlockpt(fd) == 0 && ptsname_r(fd, name, size) == 0 ? fd : -1;
+}
+
 // Gives the disk blocks of a part of a file back; the file keeps its length.
 int fallocate(int fd, int mode, long offset, long length);
 static inline int linux_punch_hole(int fd, long offset, long length) {

@@ -29,7 +29,7 @@ struct Breaker {
     }
   }
 
-  mutating func kill(_ signal: Int32, using random: inout SeededRandom) {
+  mutating func kill(_ signal: Int32, using random: inout SplitMix) {
     guard let victim = pids.randomElement(using: &random) else { return }
     if Glibc.kill(victim, signal) == 0 { kills += 1 }
     pids.removeAll { $0 == victim }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CLinux
 import Glibc
+import MFRControl
 import MFRHarness
 
 struct ExactlyOnce: ParsableCommand {
@@ -82,7 +83,7 @@ final class StreamRun {
   private var leash: Int32
   /// What a reading guest says.
   private var reports: Int32
-  private var random: SeededRandom
+  private var random: SplitMix
 
   private var passed: UInt64 = 0  // bytes checked, or sent
   private var heard: UInt64 = 0  // bytes that a reading guest has confirmed
@@ -99,7 +100,7 @@ final class StreamRun {
     self.stream = stream
     self.signals = signals
     self.directory = directory
-    random = SeededRandom(seed: seed ^ UInt64(kind.name.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) }))
+    random = SplitMix(seed: seed ^ UInt64(kind.name.utf8.reduce(0) { $0 &* 31 &+ UInt64($1) }))
     channel = try Channel(kind, directory: directory)
     if !kind.writes && kind.medium == .file {
       try File.writeAll(channel.fd, Array(stream.part(at: 0, atMost: Stream.blockSize)), what: "stream")

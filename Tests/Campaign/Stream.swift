@@ -1,4 +1,5 @@
 import Glibc
+import MFRControl
 import MFRHarness
 
 /// The numbered stream of `guests/stream.h`: 32768 records of 32 bytes, again and again.
@@ -23,7 +24,7 @@ struct Stream {
   private static func record(_ number: Int) -> [UInt8] {
     let digits = String(number)
     var out = Array((String(repeating: "0", count: 10 - digits.count) + digits + " ").utf8)
-    var random = SeededRandom(seed: UInt64(number))
+    var random = SplitMix(seed: UInt64(number))
     var sum = random.next()
     let hex = Array("0123456789abcdef".utf8)
     for _ in 0..<16 {

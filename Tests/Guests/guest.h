@@ -3,12 +3,14 @@
 //
 // Each guest starts with header lines that the runners read (Scripts/guests, ReplicationTests):
 //   // Abstract: one sentence
+//   // Link: words               more words for the compiler, at the end (-lm)
 //   // Args: words               its arguments
 //   // Stdin: text               standard input is a file with this text (\n is a newline), or with
 //                                the contents of that file beside the guest; default /dev/null
 //   // Pipe: text                the same, but standard input is a pipe
 //   // Terminal: text            0, 1, 2 are a terminal at which this text and ^D are typed
 //   // Ends: exit 3 | signal 13  how it must end, when that is not done() and exit 0
+//   // Protect: N                children become sets after N ms, not after 100 (--protect-after)
 //   // Collapse: yes             cannot be kept in step; must be right all the same
 //   // Diverges: yes             duplicates part from the leader and are made anew; the same
 #ifndef GUEST_H

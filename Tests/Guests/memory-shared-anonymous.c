@@ -1,5 +1,4 @@
 // Abstract: a writable shared anonymous mapping counts right in one process.
-// Collapse: yes
 #include "guest.h"
 #include <sys/mman.h>
 

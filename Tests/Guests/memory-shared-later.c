@@ -1,5 +1,4 @@
 // Abstract: a shared file mapping that is made read-only and opened by mprotect later is written once each.
-// Collapse: yes
 #include "guest.h"
 #include <sys/mman.h>
 

@@ -1,5 +1,4 @@
 // Abstract: signalfd delivers blocked signals as data.
-// Collapse: yes
 #include "guest.h"
 #include <sys/signalfd.h>
 

@@ -1,4 +1,5 @@
 import Glibc
+import MFRControl
 
 /// A failed system call: what was tried, and why it failed.
 public struct SystemError: Error, CustomStringConvertible {
@@ -64,6 +65,12 @@ public enum File {
 
   public static func write(_ path: String, _ text: String) throws { try write(path, Array(text.utf8)) }
 
+  public static func append(_ path: String, _ text: String) throws {
+    let fd = try call("open \(path)") { open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644) }
+    defer { close(fd) }
+    try writeAll(fd, Array(text.utf8), what: path)
+  }
+
   public static func writeAll(_ fd: Int32, _ bytes: [UInt8], what: String) throws {
     var done = 0
     while done < bytes.count {
@@ -98,9 +105,7 @@ public enum File {
     defer { closedir(directory) }
     var names: [String] = []
     while let entry = readdir(directory) {
-      let name = withUnsafePointer(to: &entry.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
+      let name = String(cString: DirectoryEntry.name(entry))
       if name != "." && name != ".." { names.append(name) }
     }
     return names.sorted()

@@ -7,13 +7,17 @@ public final class Guest {
   public let name: String
   public let child: Child
   public let events: EventLog?
+  /// Where its control socket is.
+  private let runtime: String
 
   /// `level` nil: native. Output goes to `directory/guest.out` and `guest.err` unless descriptors are given.
+  /// `prefix`: a command that becomes `mfr-run` (or the program), with fewer rights, say. `tool`: another `mfr-run`.
   public init(
     _ arguments: [String], level: Int?, name: String, directory: String, descriptors: [Int32?]? = nil,
-    options: [String] = []
+    options: [String] = [], prefix: [String] = [], tool: String? = nil, runtime: String? = nil
   ) throws {
     self.level = level
+    self.runtime = runtime ?? RuntimeDirectory.path
     self.name = name
     let out = try call("create guest.out") {
       open(directory + "/guest.out", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
@@ -26,39 +30,53 @@ public final class Guest {
     let given = descriptors ?? [nil, out, error]
     guard let level else {
       events = nil
-      child = try Child(arguments, descriptors: given, directory: directory)
+      child = try Child(prefix + arguments, descriptors: given, directory: directory)
       return
     }
     let file = directory + "/events.jsonl"
-    let command = [try Tools.path("mfr-run"), "--level", "\(level)", "--name", name, "--events", file] + options
-    child = try Child(command + ["--"] + arguments, descriptors: given, directory: directory)
+    let command =
+      prefix + [try tool ?? Tools.path("mfr-run"), "--level", "\(level)", "--name", name, "--events", file] + options
+    let environment = runtime.map { ["MFR_RUNTIME_DIR": $0] } ?? [:]
+    child = try Child(
+      command + ["--"] + arguments, descriptors: given, directory: directory, environment: environment)
     events = EventLog(file)
   }
 
   /// Asks the coordinator over its socket, as `mfr-ctl` does, without a process for it.
   public func ask(_ request: ControlRequest) throws -> JSON {
-    let fd = try Port.connect(path: RuntimeDirectory.socket(in: RuntimeDirectory.path, anchor: child.pid))
+    try Self.ask(request, anchor: child.pid, runtime: runtime)
+  }
+
+  public static func ask(
+    _ request: ControlRequest, anchor: pid_t, runtime: String = RuntimeDirectory.path
+  ) throws -> JSON {
+    let fd = try Port.connect(path: RuntimeDirectory.socket(in: runtime, anchor: anchor))
     defer { close(fd) }
-    try File.writeAll(fd, Array((request.json.text + "\n").utf8), what: "control socket")
+    // A coordinator that is stopped, or waits for one to take its place, answers nobody: that is for the caller to know.
+    var patience = timeval(tv_sec: 5, tv_usec: 0)
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    // No SIGPIPE: the coordinator may die at this moment.
+    let text = Array((request.json.text + "\n").utf8)
+    let sent = send(fd, text, text.count, Int32(MSG_NOSIGNAL))
+    guard sent == text.count else { throw SystemError("write control socket") }
     let line = try File.readAll(fd, what: "control socket").prefix { $0 != 0x0A }
-    guard !line.isEmpty else { throw Failure("\(name): the coordinator closed the connection without an answer") }
+    guard !line.isEmpty else { throw Failure("the coordinator of \(anchor) closed the connection without an answer") }
     let answer = try JSON.parse(line)
     guard answer["ok"]?.bool == true else { throw Failure(answer["error"]?.string ?? "no answer from the coordinator") }
     return answer
   }
 
-  public func status() throws -> SetStatus {
-    guard let set = try ask(.status)["set"].flatMap({ SetStatus(json: $0) }) else {
-      throw Failure("\(name): no status")
+  public func status() throws -> SetStatus { try Self.status(ofAnchor: child.pid, runtime: runtime) }
+
+  public static func status(ofAnchor anchor: pid_t, runtime: String = RuntimeDirectory.path) throws -> SetStatus {
+    guard let set = try ask(.status, anchor: anchor, runtime: runtime)["set"].flatMap({ SetStatus(json: $0) }) else {
+      throw Failure("\(anchor): no status")
     }
     return set
   }
 
-  /// Children of the anchor, as the kernel lists them; empty where it has no such list.
-  public var children: [pid_t] {
-    guard let text = try? File.text("/proc/\(child.pid)/task/\(child.pid)/children") else { return [] }
-    return text.split(separator: " ").compactMap { pid_t($0) }
-  }
+  /// Children of the anchor, the oldest first.
+  public var children: [pid_t] { MFRHarness.children(of: child.pid) }
 
   public var coordinator: pid_t? {
     children.first { (try? File.text("/proc/\($0)/cmdline"))?.hasPrefix("mfr-coordinator") == true }
@@ -125,4 +143,13 @@ public final class EventLog {
     rest.removeSubrange(...end)
     return events
   }
+}
+
+/// Children of a process, by pid; zombies too.
+public func children(of parent: pid_t) -> [pid_t] {
+  // Not by /proc/PID/task/TID/children: not every kernel has it, and it is a list for each thread.
+  File.names(in: "/proc").compactMap { pid_t($0) }.filter { pid in
+    guard let text = try? File.text("/proc/\(pid)/stat"), let name = text.lastIndex(of: ")") else { return false }
+    return text[name...].split(separator: " ").dropFirst(2).first.flatMap { pid_t($0) } == parent
+  }.sorted()
 }

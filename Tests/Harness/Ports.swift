@@ -49,17 +49,28 @@ public enum Port {
     }
   }
 
-  /// Does somebody take connections on this port?
-  public static func isOpen(_ port: UInt16) -> Bool {
-    let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0)
-    guard fd >= 0 else { return false }
-    defer { close(fd) }
+  /// A connection to a port of 127.0.0.1.
+  public static func connect(to port: UInt16) throws -> Int32 {
+    let fd = try call("socket") { socket(AF_INET, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC, 0) }
     var address = loopback(port)
-    return withUnsafePointer(to: &address) {
+    let result = withUnsafePointer(to: &address) {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         Glibc.connect(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
       }
-    } == 0
+    }
+    guard result == 0 else {
+      let error = SystemError("connect to port \(port)")
+      close(fd)
+      throw error
+    }
+    return fd
+  }
+
+  /// Does somebody take connections on this port?
+  public static func isOpen(_ port: UInt16) -> Bool {
+    guard let fd = try? connect(to: port) else { return false }
+    close(fd)
+    return true
   }
 
   private static func loopback(_ port: UInt16) -> sockaddr_in {

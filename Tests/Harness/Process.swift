@@ -19,6 +19,28 @@ public enum Ending: Sendable, Equatable, CustomStringConvertible {
   }
 }
 
+/// Starts a program with no signal blocked and none ignored, in a process group or, with `flags`, a session of its own.
+public func spawnClean(
+  _ program: String, _ arguments: UnsafePointer<UnsafeMutablePointer<CChar>?>,
+  _ environment: UnsafePointer<UnsafeMutablePointer<CChar>?>, _ actions: inout posix_spawn_file_actions_t,
+  _ flags: Int32
+) throws -> pid_t {
+  var attributes = posix_spawnattr_t()
+  posix_spawnattr_init(&attributes)
+  defer { posix_spawnattr_destroy(&attributes) }
+  var none = sigset_t()
+  sigemptyset(&none)
+  var all = sigset_t()
+  sigfillset(&all)
+  posix_spawnattr_setsigmask(&attributes, &none)
+  posix_spawnattr_setsigdefault(&attributes, &all)
+  posix_spawnattr_setflags(&attributes, Int16(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+  var pid: pid_t = 0
+  let error = posix_spawnp(&pid, program, &actions, &attributes, arguments, environment)
+  guard error == 0 else { throw SystemError("start \(program)", error) }
+  return pid
+}
+
 /// A child process. It gets a process group of its own, so that all it leaves can be ended.
 public final class Child {
   public let pid: pid_t
@@ -47,26 +69,12 @@ public final class Child {
     linux_spawn_close_from(&actions, Int32(descriptors.count))
     if let directory { linux_spawn_in_directory(&actions, directory) }
 
-    var attributes = posix_spawnattr_t()
-    posix_spawnattr_init(&attributes)
-    defer { posix_spawnattr_destroy(&attributes) }
-    var none = sigset_t()
-    sigemptyset(&none)
-    var all = sigset_t()
-    sigfillset(&all)
-    posix_spawnattr_setsigmask(&attributes, &none)
-    posix_spawnattr_setsigdefault(&attributes, &all)
-    posix_spawnattr_setpgroup(&attributes, 0)
-    posix_spawnattr_setflags(
-      &attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-
-    var pid: pid_t = 0
     let variables = Self.merged(environment)
-    let error = withCStrings(arguments) { argv in
-      withCStrings(variables) { envp in posix_spawnp(&pid, program, &actions, &attributes, argv, envp) }
+    pid = try withCStrings(arguments) { argv in
+      try withCStrings(variables) { envp in
+        try spawnClean(program, argv, envp, &actions, POSIX_SPAWN_SETPGROUP)
+      }
     }
-    guard error == 0 else { throw SystemError("start \(program)", error) }
-    self.pid = pid
   }
 
   /// Has it ended? Does not wait.
@@ -151,9 +159,9 @@ final class MemoryFile {
 }
 
 private func withCStrings<Result>(
-  _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) -> Result
-) -> Result {
+  _ strings: [String], _ body: ([UnsafeMutablePointer<CChar>?]) throws -> Result
+) rethrows -> Result {
   let copies = strings.map { strdup($0) } + [nil]
   defer { for copy in copies { free(copy) } }
-  return body(copies)
+  return try body(copies)
 }

@@ -11,6 +11,16 @@ public struct Service: Sendable {
   /// Its answers come from children, which run unprotected: a broken page that a child inherits before its parent
   /// has touched it, harms that child.
   public var answersInChildren = false
+  /// How many processes it has at least, all of them sets of their own.
+  public var processes = 1
+  /// Its starter ends when it serves; its pid is in `daemon.pid`.
+  public var isDaemon = false
+  public var isFamily: Bool { processes > 1 || isDaemon }
+  /// What it must have written on standard output by the end, or else the campaign has not tested what it says.
+  public var mustHaveSaid: [String] = []
+  /// How it is started after its end, natively, to see what it has kept in its files: once for each.
+  var restarts: (@Sendable (_ directory: String, _ port: UInt16) throws -> [[String]])?
+  public var keepsFiles: Bool { restarts != nil }
 
   struct Plan {
     var server: [String]
@@ -42,13 +52,12 @@ public struct Service: Sendable {
         Plan(server: [try Tools.program("beanstalkd"), "-l", "127.0.0.1", "-p", "\(port)"])
       }),
     Service(
-      name: "beanstalkd-log", about: "beanstalkd with a journal (-b)", load: { _ in ["beanstalk"] },
+      name: "beanstalkd-log", about: "beanstalkd with a journal (-b), and what is in it afterwards",
+      load: { _ in ["beanstalk"] },
       prepare: { directory, port in
         try File.makeDirectory(directory + "/journal")
-        return Plan(server: [
-          try Tools.program("beanstalkd"), "-l", "127.0.0.1", "-p", "\(port)", "-b", directory + "/journal", "-F",
-        ])
-      }),
+        return Plan(server: try beanstalkdWithJournal(directory, port))
+      }, restarts: { directory, port in [try beanstalkdWithJournal(directory, port)] }),
     Service(
       name: "busybox", about: "busybox httpd -f, 1 KB files, a process each", load: { fetch("1k", $0) },
       prepare: { directory, port in
@@ -59,7 +68,10 @@ public struct Service: Sendable {
       }, answersInChildren: true),
     Service(
       name: "haproxy", about: "haproxy, one thread, before a native lighttpd", load: { fetch("1k", $0) },
-      prepare: haproxy),
+      prepare: { try haproxy($0, $1, threads: 1) }),
+    Service(
+      name: "haproxy-2", about: "haproxy, two threads, before a native lighttpd", load: { fetch("1k", $0) },
+      prepare: { try haproxy($0, $1, threads: 2) }),
     Service(
       name: "nginx", about: "nginx, one process, 1 KB files", load: { fetch("1k", $0) }, prepare: nginx),
     Service(
@@ -67,186 +79,34 @@ public struct Service: Sendable {
     Service(
       name: "redis-16", about: "redis, pipeline 16", load: { _ in ["redis", "--pipeline", "16"] }, prepare: redis),
     Service(
+      name: "redis-files", about: "redis with snapshots and an append-only file, and what is in them afterwards",
+      load: { _ in ["redis"] }, prepare: { Plan(server: try redisWithFiles($0, $1)) },
+      mustHaveSaid: [
+        "Background saving terminated with success", "Background AOF rewrite finished successfully",
+      ],
+      restarts: { [try redisWithSnapshot($0, $1), try redisWithFiles($0, $1)] }),
+    Service(
       name: "memcached", about: "memcached -t 1", load: { _ in ["memcached"] },
-      prepare: { _, port in
-        Plan(server: [
-          try Tools.program("memcached"), "-u", "root", "-t", "1", "-l", "127.0.0.1", "-p", "\(port)", "-U", "0",
-        ])
-      }),
+      prepare: { Plan(server: try memcached($1, threads: 1)) }),
+    Service(
+      name: "memcached-4", about: "memcached -t 4", load: { _ in ["memcached"] },
+      prepare: { Plan(server: try memcached($1, threads: 4)) }),
+    Service(
+      name: "python", about: "python3 -m http.server, 1 KB files, a thread for each connection",
+      load: { fetch("1k", $0) }, prepare: { try python($0, $1, "HTTP/1.1") }),
+    Service(
+      name: "python-close", about: "python3 -m http.server, 1 KB files, a connection and a thread for each",
+      load: { fetch("1k", $0) + ["--no-keepalive"] }, prepare: { try python($0, $1, "HTTP/1.0") }),
+    Service(
+      name: "lighttpd-daemon", about: "lighttpd as a daemon, 1 KB files, every fifth answer by a CGI script",
+      load: { directory in
+        fetch("1k", directory) + ["--path", "/page.cgi=\(directory)/www/1k-0.bin"]
+      }, prepare: lighttpdDaemon, isDaemon: true),
+    Service(
+      name: "gunicorn", about: "gunicorn, two workers, 1 KB answers", load: { fetch("1k", $0) }, prepare: gunicorn,
+      processes: 3),
+    Service(name: "node", about: "node, 1 KB answers", load: { fetch("1k", $0) }, prepare: node),
+    Service(
+      name: "java", about: "java, com.sun.net.httpserver, 1 KB answers", load: { fetch("1k", $0) }, prepare: java),
   ]
-
-  private static func fetch(_ size: String, _ directory: String) -> [String] {
-    ["http"] + (0..<4).flatMap { ["--path", "/\(size)-\($0).bin=\(directory)/www/\(size)-\($0).bin"] }
-  }
-
-  /// Four files of each size, all different.
-  private static func pages(_ directory: String) throws {
-    try File.makeDirectory(directory + "/www")
-    var random = SeededRandom(seed: 1)
-    for (size, length) in [("1k", 1024), ("1m", 1 << 20)] {
-      for index in 0..<4 {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(length)
-        while bytes.count < length { withUnsafeBytes(of: random.next()) { bytes.append(contentsOf: $0) } }
-        try File.write("\(directory)/www/\(size)-\(index).bin", bytes)
-      }
-    }
-  }
-
-  private static func lighttpdArguments(_ directory: String, _ port: UInt16) throws -> [String] {
-    let file = "\(directory)/lighttpd-\(port).conf"
-    try File.write(
-      file,
-      """
-      server.document-root = "\(directory)/www"
-      server.bind = "127.0.0.1"
-      server.port = \(port)
-      server.max-keep-alive-requests = 65000
-      server.max-keep-alive-idle = 60
-
-      """)
-    return [try Tools.program("lighttpd"), "-D", "-f", file]
-  }
-
-  private static func lighttpd(_ directory: String, _ port: UInt16) throws -> Plan {
-    try pages(directory)
-    return Plan(server: try lighttpdArguments(directory, port))
-  }
-
-  private static func haproxy(_ directory: String, _ port: UInt16) throws -> Plan {
-    try pages(directory)
-    let behind = try Port.free()
-    let file = directory + "/haproxy.cfg"
-    try File.write(
-      file,
-      """
-      global
-        nbthread 1
-        maxconn 200
-      defaults
-        mode http
-        timeout connect 5s
-        timeout client 30s
-        timeout server 30s
-      listen web
-        bind 127.0.0.1:\(port)
-        server files 127.0.0.1:\(behind)
-
-      """)
-    return Plan(
-      server: [try Tools.program("haproxy"), "-db", "-f", file],
-      behind: (try lighttpdArguments(directory, behind), behind))
-  }
-
-  private static func nginx(_ directory: String, _ port: UInt16) throws -> Plan {
-    try pages(directory)
-    let file = directory + "/nginx.conf"
-    try File.write(
-      file,
-      """
-      daemon off;
-      master_process off;
-      user root;
-      pid \(directory)/nginx.pid;
-      error_log \(directory)/nginx.err;
-      events { worker_connections 256; }
-      http {
-        access_log off;
-        keepalive_requests 1000000;
-        client_body_temp_path \(directory); proxy_temp_path \(directory); fastcgi_temp_path \(directory);
-        uwsgi_temp_path \(directory); scgi_temp_path \(directory);
-        server { listen 127.0.0.1:\(port); root \(directory)/www; }
-      }
-
-      """)
-    return Plan(server: [try Tools.program("nginx"), "-c", file, "-e", directory + "/nginx.err"])
-  }
-
-  private static func redis(_ directory: String, _ port: UInt16) throws -> Plan {
-    Plan(server: [
-      try Tools.program("redis-server"), "--port", "\(port)", "--bind", "127.0.0.1", "--save", "", "--appendonly",
-      "no", "--dir", directory,
-    ])
-  }
-}
-
-/// A running service and, for as long as it is asked to, its load.
-public final class RunningService {
-  public let service: Service
-  public let directory: String
-  public let port: UInt16
-  public let guest: Guest
-  private let behind: Guest?
-
-  /// Starts the server, natively or at a level, and waits until it takes connections and is whole.
-  public init(_ service: Service, level: Int?, directory: String, options: [String] = []) throws {
-    self.service = service
-    self.directory = directory
-    port = try Port.free()
-    let plan = try service.prepare(directory, port)
-    behind = try plan.behind.map { try Guest($0.arguments, level: nil, name: "behind", directory: directory) }
-    // Names of sets are unique on a machine.
-    let name = "\(service.name)-\(getpid())-\(port)"
-    guest = try Guest(plan.server, level: level, name: name, directory: directory, options: options)
-    do {
-      if let behind, let port = plan.behind?.port { try Self.waitForPort(port, behind) }
-      try Self.waitForPort(port, guest)
-      try guest.waitUntilWhole()
-    } catch {
-      stop()
-      throw error
-    }
-  }
-
-  /// Starts `mfr-load`; its report comes with `finish`.
-  public func startLoad(seconds: Double, connections: Int = 16, timeout: Double = 10) throws -> RunningLoad {
-    try RunningLoad(
-      [try Tools.path("mfr-load")] + service.load(directory) + [
-        "--port", "\(port)", "--seconds", "\(seconds)", "--connections", "\(connections)", "--timeout", "\(timeout)",
-        "--json",
-      ], directory: directory)
-  }
-
-  /// Asks the server to end. Returns how it ended.
-  @discardableResult
-  public func stop() -> Ending {
-    let ending = guest.child.stop()
-    behind?.child.stop()
-    return ending
-  }
-
-  private static func waitForPort(_ port: UInt16, _ guest: Guest) throws {
-    let open = wait(upTo: .seconds(20)) { Port.isOpen(port) || guest.child.poll() != nil }
-    if let ending = guest.child.ending { throw Failure("\(guest.child.arguments.joined(separator: " ")): \(ending)") }
-    guard open else { throw Failure("\(guest.name) does not listen on port \(port)") }
-  }
-}
-
-public final class RunningLoad {
-  public let child: Child
-  private let report: String
-
-  init(_ arguments: [String], directory: String) throws {
-    let report = directory + "/load.json"
-    self.report = report
-    let out = try call("create \(report)") { open(report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644) }
-    defer { close(out) }
-    let error = try call("create load.err") {
-      open(directory + "/load.err", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-    }
-    defer { close(error) }
-    child = try Child(arguments, descriptors: [nil, out, error])
-  }
-
-  public func finish(upTo limit: Duration) throws -> LoadReport {
-    guard let ending = child.waitForEnd(upTo: limit) else {
-      child.stop(SIGKILL)
-      throw Failure("the load did not end within \(limit)")
-    }
-    let text = try File.text(report)
-    guard ending == .exited(0) || ending == .exited(1), !text.isEmpty else {
-      throw Failure("the load ended with \(ending)")
-    }
-    return try LoadReport(JSON.parse(text.utf8.drop { $0 != 0x7B }.prefix { $0 != 0x0A }))
-  }
 }

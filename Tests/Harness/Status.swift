@@ -44,10 +44,10 @@ public enum Tools {
     return String(decoding: buffer[..<n], as: UTF8.self)
   }
 
-  /// The first of `names` that is in `$PATH`, or in the directories of system programs.
-  public static func program(_ name: String) throws -> String {
+  /// The first of this name in `first`, in `$PATH`, or in the directories of system programs.
+  public static func program(_ name: String, in first: [String] = []) throws -> String {
     let path = getenv("PATH").map { String(cString: $0) } ?? ""
-    for directory in path.split(separator: ":").map(String.init) + ["/usr/local/sbin", "/usr/sbin", "/sbin"] {
+    for directory in first + path.split(separator: ":").map(String.init) + ["/usr/local/sbin", "/usr/sbin", "/sbin"] {
       if File.isExecutable(directory + "/" + name) { return directory + "/" + name }
     }
     throw Failure("\(name) is not installed; Scripts/setup installs it")

@@ -9,12 +9,20 @@ struct Beanstalk: ParsableCommand {
   @OptionGroup var options: LoadOptions
   @Option(help: "Bytes in a job, at least 20.")
   var size = 64
+  @Option(
+    help: """
+      Also leave jobs with the server, in a tube that nobody reserves from; and write to this file which ones it must \
+      have at the end, for `mfr-load replay`.
+      """)
+  var ledger: String?
 
   func run() throws {
-    let ledger = JobLedger(payload: Payload(length: size))
+    let file = ledger
+    let ledger = JobLedger(payload: Payload(length: size), keepEvery: file == nil ? nil : 64)
     let talks = (0..<options.connections).map { _ in BeanstalkTalk(ledger) }
     let engine = try Engine(options.load("beanstalk"), talks: talks)
     try options.report(engine) { report in
+      if let file { try ledger.holdings().write(to: file) }
       let lost = ledger.outstanding
       guard report.errors == 0, lost > 0 else { return }
       // With no connection lost, each job that was put has come back by now.
@@ -33,8 +41,43 @@ final class JobLedger {
   private var states: [UInt8] = [0]
   private(set) var lastID: UInt64 = 0
   private(set) var outstanding = 0
+  /// Every so manieth job that is put goes into another tube, and stays there, or is deleted there.
+  private let keepEvery: UInt64?
+  private var kept: [UInt64: UInt64] = [:]  // id: number
+  private var keptEver = 0
 
-  init(payload: Payload) { self.payload = payload }
+  init(payload: Payload, keepEvery: UInt64? = nil) {
+    self.payload = payload
+    self.keepEvery = keepEvery
+  }
+
+  var keepsNext: Bool { keepEvery.map { next % $0 == 0 } ?? false }
+
+  func keep(_ number: UInt64, id: UInt64) {
+    outstanding -= 1
+    states[Int(number)] = 3
+    kept[id] = number
+    keptEver += 1
+  }
+
+  /// Of three kept jobs one is deleted; it is no longer kept from the moment that this is asked.
+  func toDelete() -> UInt64? {
+    guard keptEver % 3 == 0, let id = kept.keys.first else { return nil }
+    kept[id] = nil
+    return id
+  }
+
+  /// What is in the tubes: the kept jobs in the order of their ids, and nothing else.
+  func holdings() -> Ledger {
+    var ledger = Ledger()
+    ledger.expect("watch kept\r\n", "WATCHING 2\r\n")
+    for (id, number) in kept.sorted(by: { $0.key < $1.key }) {
+      ledger.expect(
+        "reserve-with-timeout 0\r\n", "RESERVED \(id) \(payload.length)\r\n\(payload.text(number))\r\n")
+    }
+    ledger.expect("reserve-with-timeout 0\r\n", "TIMED_OUT\r\n")
+    return ledger
+  }
 
   func issue() -> UInt64 {
     defer { next += 1 }
@@ -76,7 +119,7 @@ final class JobLedger {
 
 /// put, reserve, delete, and again.
 final class BeanstalkTalk: Conversation {
-  private enum Stage { case put, reserve, delete }
+  private enum Stage { case put, useKept, keep, deleteKept, useDefault, reserve, delete }
   private let ledger: JobLedger
   private var stage = Stage.put
   private var job: UInt64 = 0
@@ -90,13 +133,21 @@ final class BeanstalkTalk: Conversation {
   var isMidway: Bool { stage != .put }
 
   func ask(_ out: inout ByteQueue) -> Int {
+    if stage == .put && ledger.keepsNext { stage = .useKept }
     switch stage {
-    case .put:
+    case .put, .keep:
+      // After `use kept` another connection may have put the job that was to be kept: then it is this one's next.
       job = ledger.issue()
       out.append("put 10 0 600 ")
       out.append(decimal: UInt64(ledger.payload.length))
       out.append("\r\n")
       ledger.payload.append(job, to: &out)
+      out.append("\r\n")
+    case .useKept: out.append("use kept\r\n")
+    case .useDefault: out.append("use default\r\n")
+    case .deleteKept:
+      out.append("delete ")
+      out.append(decimal: id)
       out.append("\r\n")
     case .reserve: out.append("reserve\r\n")
     case .delete:
@@ -109,7 +160,7 @@ final class BeanstalkTalk: Conversation {
 
   func restart() {
     if let reserved { ledger.forgive(reserved) }
-    if stage == .put && job > 0 { ledger.forgive(job) }
+    if stage == .put || stage == .keep, job > 0 { ledger.forgive(job) }
     reserved = nil
     stage = .put
     held.removeAll(keepingCapacity: true)
@@ -142,6 +193,26 @@ final class BeanstalkTalk: Conversation {
       guard words.take("INSERTED "), let id = words.number() else { return malformed(bytes) }
       if let (fault, why) = ledger.inserted(id) { return .failed(fault, why) }
       stage = .reserve
+    case .useKept:
+      guard words.take("USING kept") else { return malformed(bytes) }
+      stage = .keep
+    case .keep:
+      guard words.take("INSERTED "), let id = words.number() else { return malformed(bytes) }
+      if let (fault, why) = ledger.inserted(id) { return .failed(fault, why) }
+      ledger.keep(job, id: id)
+      job = 0
+      if let old = ledger.toDelete() {
+        self.id = old
+        stage = .deleteKept
+      } else {
+        stage = .useDefault
+      }
+    case .deleteKept:
+      guard words.take("DELETED") else { return malformed(bytes) }
+      stage = .useDefault
+    case .useDefault:
+      guard words.take("USING default") else { return malformed(bytes) }
+      stage = .put
     case .reserve:
       guard words.take("RESERVED "), let id = words.number(), words.take(" "), let size = words.number() else {
         return malformed(bytes)

@@ -39,13 +39,15 @@ struct Load {
   var seconds: Double?
   var requests: Int?
   var timeout: Duration
+  /// Requests per second of all connections together; nil: as many as get an answer.
+  var rate: Double?
   var progress: Bool
 }
 
 /// Drives the conversations over epoll. A connection has at most one request (or pipelined batch) under way.
 final class Engine<Talk: Conversation> {
   private final class Connection {
-    enum State { case idle, connecting, talking, closing }
+    enum State { case idle, connecting, talking, waiting, closing }
     let talk: Talk
     var fd: Int32 = -1
     var state = State.idle
@@ -70,6 +72,9 @@ final class Engine<Talk: Conversation> {
   private var shownFaults = 0
   private var stopping = false
   private var busy = 0
+  private var begun = Instant.now
+  /// Connections that would ask more than the rate allows, the longest waiting one first.
+  private var waiting: [Int] = []
 
   init(_ load: Load, talks: [Talk]) throws {
     self.load = load
@@ -88,7 +93,7 @@ final class Engine<Talk: Conversation> {
 
   /// Runs to the end of the time or the number of requests, then until all answers are in.
   func run() throws -> LoadReport {
-    let begun = Instant.now
+    begun = .now
     let deadline = load.seconds.map { begun + .seconds(fraction: $0) }
     var nextCheck = begun + .milliseconds(500)
     var nextRevival = begun
@@ -98,14 +103,17 @@ final class Engine<Talk: Conversation> {
     let batch = 256
     let events = UnsafeMutablePointer<epoll_event>.allocate(capacity: batch)
     defer { events.deallocate() }
+    let interrupt = Interrupt()
     while true {
-      let count = Int(epoll_wait(epoll, events, Int32(batch), 20))
+      let count = Int(epoll_wait(epoll, events, Int32(batch), waiting.isEmpty ? 20 : 1))
       if count < 0 && errno != EINTR { throw SystemError("epoll_wait") }
       for at in 0..<max(0, count) {
         ready(Int(linux_epoll_data(events + at)), linux_epoll_events(events + at))
       }
       let now = Instant.now
       if let deadline, now >= deadline { stopping = true }
+      if interrupt.pending { stopping = true }
+      if !waiting.isEmpty { goOn(now) }
       if now >= nextCheck {
         nextCheck = now + .milliseconds(500)
         giveUpLate(now)
@@ -160,6 +168,11 @@ final class Engine<Talk: Conversation> {
   private func ask(_ index: Int) {
     let connection = connections[index]
     if let limit = load.requests, askedInAll >= limit { stopping = true }
+    if !mayAsk(.now) {
+      connection.state = .waiting
+      waiting.append(index)
+      return
+    }
     connection.out.clear()
     let count = stopping && !connection.talk.isMidway ? 0 : connection.talk.ask(&connection.out)
     guard count > 0 else {
@@ -169,6 +182,23 @@ final class Engine<Talk: Conversation> {
     askedInAll += count
     connection.asked = .now
     send(index)
+  }
+
+  private func mayAsk(_ now: Instant) -> Bool {
+    guard let rate = load.rate, !stopping else { return true }
+    return Double(askedInAll) < rate * (now - begun).seconds
+  }
+
+  private func goOn(_ now: Instant) {
+    var next = 0
+    while next < waiting.count, mayAsk(now) {
+      let index = waiting[next]
+      next += 1
+      guard connections[index].state == .waiting else { continue }
+      connections[index].state = .talking
+      ask(index)
+    }
+    waiting.removeFirst(next)
   }
 
   /// The connection stays open with nothing under way.
@@ -238,6 +268,8 @@ final class Engine<Talk: Conversation> {
       default:
         fail(index, .closed, "the server closed a connection with an answer outstanding")
       }
+    } else if connection.state == .waiting {
+      fail(index, .doubled, "\(n) bytes that nobody asked for")
     } else if connection.state == .idle {
       note(.doubled, "\(n) bytes that nobody asked for")
       shut(index)
@@ -298,7 +330,7 @@ final class Engine<Talk: Conversation> {
 
   private func giveUpLate(_ now: Instant) {
     for (index, connection) in connections.enumerated()
-    where connection.state != .idle && now - connection.asked > load.timeout {
+    where connection.state != .idle && connection.state != .waiting && now - connection.asked > load.timeout {
       fail(index, .timeout, "no complete answer within \(shown(load.timeout))")
     }
   }
@@ -328,5 +360,20 @@ final class Engine<Talk: Conversation> {
       errors: faults.values.reduce(0, +) - wrong - doubled, wrong: wrong, doubled: doubled,
       reconnects: reconnects, p50: latencies.quantile(0.5), p99: latencies.quantile(0.99),
       max: latencies.max, kinds: kinds)
+  }
+}
+
+/// SIGTERM, like the end of the time, lets the connections finish what they have begun, and then reports.
+private struct Interrupt {
+  init() {
+    var set = sigset_t()
+    sigemptyset(&set)
+    sigaddset(&set, SIGTERM)
+    sigprocmask(SIG_BLOCK, &set, nil)
+  }
+  var pending: Bool {
+    var set = sigset_t()
+    sigpending(&set)
+    return sigismember(&set, SIGTERM) == 1
   }
 }

@@ -6,9 +6,12 @@ struct ControlTests {
   @Test(
     "Requests survive the wire",
     arguments: [
-      ControlRequest.status, .setLevel(15), .failover,
+      ControlRequest.status, .setLevel(15), .failover, .restore, .events(after: 77),
       .inject(.init(fault: .poison, target: .index(3), place: .address(0x7fff_0000_1000), seed: .max)),
       .inject(.init(fault: .kill, target: .follower, place: .stack, seed: 0)),
+      .inject(.init(fault: .poisonReal, target: .leader, place: .text, seed: 1)),
+      .inject(.init(fault: .hang, target: .leader, place: .buffer(nil), seed: 1)),
+      .inject(.init(fault: .poison, target: .leader, place: .buffer(.slots), seed: 1)),
     ])
   func roundTrip(request: ControlRequest) throws {
     #expect(try ControlRequest(line: request.json.text.utf8) == request)
@@ -38,8 +41,8 @@ struct ControlTests {
   func status() {
     let status = SetStatus(
       id: 1, name: "n", program: "p", pid: 2, level: 3, state: "degraded", reason: "r", calls: 4, failovers: 5,
-      respawns: 6,
-      divergences: 7, bids: 8,
+      lost: 11, respawns: 6,
+      divergences: 7, bids: 8, trouble: "t",
       replicas: [.init(index: 0, pid: 9, role: "leader", sequence: 10, lag: 0, unshared: true)])
     #expect(SetStatus(json: status.json) == status)
     #expect(SetStatus(json: .object([])) == nil)

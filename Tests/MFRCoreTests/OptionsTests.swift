@@ -35,6 +35,8 @@ struct OptionsTests {
     "What cannot be understood is refused",
     arguments: [
       ["--level", "16", "x"], ["--level", "-1", "x"], ["--level"], ["--sync", "now", "x"], ["--odd", "x"], [],
+      ["--hang-after", "-1", "x"], ["--hang-after", "soon", "x"], ["--respawn-limit", "10", "x"],
+      ["--respawn-limit", "0/10", "x"], ["--respawn-limit", "10/0", "x"], ["--respawn-limit", "1/2/3", "x"],
     ])
   func refused(arguments: [String]) {
     #expect(throws: RunOptions.Invalid.self) { try parse(arguments) }
@@ -44,6 +46,19 @@ struct OptionsTests {
   func refusedVariable() {
     let error = #expect(throws: RunOptions.Invalid.self) { try parse(["x"], ["MFR_SYNC": "now"]) }
     #expect(error?.description.contains("MFR_SYNC") == true)
+  }
+
+  @Test("Limits survive the way to the coordinator")
+  func limits() throws {
+    var limits = try parse(["--hang-after", "2.5", "x"], ["MFR_RESPAWN_LIMIT": "7/60"]).limits
+    #expect(limits.hangAfter == .milliseconds(2500))
+    #expect(limits.respawns == Limits.Rate(count: 7, window: .seconds(60)))
+    #expect(try parse(["x"], ["MFR_HANG_AFTER": "0"]).limits.hangAfter == nil)
+    #expect(try parse(["--respawn-limit", "0", "x"]).limits.respawns == nil)
+    let sent = limits
+    limits = Limits()
+    #expect(limits.setHangAfter(sent.hangAfterArgument) && limits.setRespawns(sent.respawnsArgument))
+    #expect(limits == sent)
   }
 
   @Test("auto is idle when the replicas need more than all cores but one")

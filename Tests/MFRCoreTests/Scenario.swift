@@ -3,10 +3,11 @@
 /// A set of three replicas in step at sequence 100, and the time, for tests to change.
 struct Scenario {
   var view = SetView()
-  var set = ReplicaSet()
+  var set: ReplicaSet
   var now = Moment(1_000_000_000_000)
 
-  init(level: UInt32 = 2) {
+  init(level: UInt32 = 2, limits: Limits = Limits()) {
+    set = ReplicaSet(limits: limits)
     view.level = level
     for place in 0..<UInt32(16) {
       var replica = ReplicaView(index: ReplicaIndex(place))
@@ -28,9 +29,13 @@ struct Scenario {
     set { view.replicas[place] = newValue }
   }
 
-  mutating func plan(after delay: Duration = .milliseconds(1)) -> [Action] {
+  mutating func plan(
+    after delay: Duration = .milliseconds(1), in surroundings: Surroundings = Surroundings()
+  ) -> [Action] {
     now = now + delay
-    return set.plan(view, now: now)
+    let actions = set.plan(view, now: now, in: surroundings)
+    for case .noteInStep(let index) in actions { self[Int(index.rawValue)].marks.insert(.inStep) }
+    return actions
   }
 
   /// The replica is a zombie with an open slot at its sequence, or none.
@@ -61,6 +66,12 @@ struct Scenario {
     self[place].sequence = LaneSequence(sequence)
     self[place].divergence = ReplicaView.Divergence(
       sequence: LaneSequence(sequence), identity: 1, output: output, call: 1)
+  }
+}
+
+extension Moment {
+  func before(_ time: Duration) -> Moment {
+    Moment(rawValue - UInt64(time.components.seconds * 1_000_000_000 + time.components.attoseconds / 1_000_000_000))
   }
 }
 

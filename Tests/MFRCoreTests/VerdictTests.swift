@@ -91,6 +91,7 @@ struct VerdictTests {
     scenario.fault(2, signal: 7, code: 5)
     scenario[2].unshared = false
     scenario[2].generation += 1
+    scenario[2].marks = []
     scenario[2].donor = ReplicaIndex(1)
   }
 
@@ -162,6 +163,26 @@ struct VerdictTests {
     #expect(discarded >= 0)
     #expect(granted > discarded)
     #expect(actions.verdicts == [ReplicaIndex(1): .again, ReplicaIndex(2): .again])
+  }
+
+  @Test("A leader that was interrupted while it computed stays, also in the minority: the others went other ways")
+  func otherWays() {
+    var scenario = Scenario()
+    scenario[0].sequence = LaneSequence(105)
+    for place in 0...2 { scenario[place].way = UInt64(7 + place) }
+    scenario.diverge(1, output: 9)
+    scenario.diverge(2, output: 9)
+    #expect(Set(scenario.plan().kills) == [ReplicaIndex(1), ReplicaIndex(2)])
+  }
+
+  @Test("Clones go the way of their donor: then the majority is right again")
+  func sameWay() {
+    var scenario = Scenario()
+    scenario[0].sequence = LaneSequence(105)
+    for place in 0...2 { scenario[place].way = 7 }
+    scenario.diverge(1, output: 9)
+    scenario.diverge(2, output: 9)
+    #expect(scenario.plan().kills == [ReplicaIndex(0)])
   }
 
   @Test("Where only the bytes differed, the slots of the dead leader stay until one holds another call")

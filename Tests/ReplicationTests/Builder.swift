@@ -22,19 +22,28 @@ enum Builder {
     }
   }
 
-  static func compile(_ source: URL, to executable: URL) async throws {
+  /// `more`: words for the compiler, at the end.
+  static func compile(_ source: URL, to executable: URL, _ more: [String] = []) async throws {
     try await built.get(executable.path) {
-      let header = Repository.guests.appendingPathComponent("guest.h")
-      if let made = date(executable), let a = date(source), let b = date(header), made > max(a, b) {
-        return
-      }
+      let sources = [source] + ["guest.h", "thread.h"].map(Repository.guests.appendingPathComponent)
+      if let made = date(executable), let last = sources.compactMap(date).max(), made > last { return }
       try FileManager.default.createDirectory(
         at: Repository.build, withIntermediateDirectories: true)
       // Under another name first: two test processes may do this at the same time.
       let fresh = executable.path + ".\(ProcessInfo.processInfo.processIdentifier)"
-      let cc = Tool.find("cc") ?? Tool.find("clang") ?? "cc"
-      let arguments = ["-O1", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", fresh, source.path]
-      let (status, said) = try await compilers.use { try await Tool.run(cc, arguments) }
+      var command = ["-O1", "-Wall", "-Wextra", "-Werror", "-pthread"]
+      let compiler: String?
+      switch source.pathExtension {
+      case "rs":
+        compiler = Tool.find("rustc")
+        command = ["--edition", "2021", "-O", "--crate-name", "guest"]
+      case "cc": compiler = Tool.find("c++") ?? Tool.find("clang++")
+      default: compiler = Tool.find("cc") ?? Tool.find("clang")
+      }
+      let arguments = command + ["-o", fresh, source.path] + more
+      let (status, said) = try await compilers.use {
+        try await Tool.run(compiler ?? "cc", arguments)
+      }
       guard status == 0, rename(fresh, executable.path) == 0 else {
         throw Tool.Failure(description: "\(source.lastPathComponent) does not compile:\n\(said)")
       }

@@ -7,12 +7,13 @@ struct Guest: Sendable, CustomTestStringConvertible {
   let source: URL
   private let header: [String: String]
 
-  /// Every C file there is: nothing registers a guest.
+  /// Every C and C++ file there is, and Rust where there is a compiler for it: nothing registers a guest.
   static let all: [Guest] = {
     let files =
       (try? FileManager.default.contentsOfDirectory(
         at: Repository.guests, includingPropertiesForKeys: nil)) ?? []
-    return files.filter { $0.pathExtension == "c" }.map(Guest.init(source:)).sorted {
+    let languages = ["c", "cc"] + (Tool.find("rustc") == nil ? [] : ["rs"])
+    return files.filter { languages.contains($0.pathExtension) }.map(Guest.init(source:)).sorted {
       $0.name < $1.name
     }
   }()
@@ -39,8 +40,9 @@ struct Guest: Sendable, CustomTestStringConvertible {
   /// Compiles it and says how to run it.
   func job() async throws -> Job {
     let executable = Repository.build.appendingPathComponent(name)
-    try await Builder.compile(source, to: executable)
+    try await Builder.compile(source, to: executable, words(header["Link"] ?? ""))
     var job = Job(name: name, command: [executable.path] + words(header["Args"] ?? ""))
+    if let time = header["Protect"] { job.options = ["--protect-after", time] }
     if header["Collapse"] != nil { job.allowed.insert(.collapse) }
     if header["Diverges"] != nil { job.allowed.insert(.divergence) }
     if let text = header["Stdin"] { job.input = .file(try inputFile(text)) }

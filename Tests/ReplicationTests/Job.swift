@@ -23,6 +23,8 @@ struct Job: Sendable {
   let command: [String]
   var input = Input.none
   var fixture: String?
+  /// Further options of `mfr-run`.
+  var options: [String] = []
   /// What its events may tell of, beyond a run in step from start to end.
   var allowed: Set<Upset> = []
 
@@ -55,7 +57,7 @@ struct Job: Sendable {
     let events = directory(label).appendingPathComponent("events")
     try? FileManager.default.removeItem(at: events)
     let run = try await run(
-      label, under: [mfr, "--level", "\(level.duplicates)", "--events", events.path, "--"])
+      label, under: [mfr, "--level", "\(level.duplicates)", "--events", events.path] + options + ["--"])
     let wrong = expected.differences(from: run.outcome) + upsets(in: events)
     guard !wrong.isEmpty else { return discard(label) }
     Issue.record(

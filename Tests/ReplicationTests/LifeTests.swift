@@ -20,20 +20,36 @@ struct LifeTests {
     #expect(try guest.end() == .signalled(SIGTERM))
   }
 
+  @Test("A guest that has a thread blocked at every place loses leaders and followers, and none of its threads")
+  func threads() async throws {
+    let program = Repository.build.appendingPathComponent("threads")
+    try await Builder.compile(Repository.root.appendingPathComponent("Tests/Support/threads.c"), to: program)
+    let guest = try await LiveGuest(program: [program.path])
+    for _ in 0..<4 {
+      let replicas = try guest.replicas()
+      try guest.kill(replica: replicas[0])
+      try guest.kill(replica: try guest.replicas()[1])
+    }
+    #expect(try guest.end() == .signalled(SIGTERM))
+    #expect(guest.errors == "")
+  }
+
   @Test("mfr-ctl status --json has all members, and no other")
   func statusKeys() async throws {
     let guest = try await LiveGuest()
     let (ending, text, errors) = try output(of: [try Tools.path("mfr-ctl"), "status", guest.guest.name, "--json"])
     #expect(ending == .exited(0) && errors == "", "\(ending) \(errors)")
     let document = try JSON.parse(text.utf8)
-    #expect(Self.keys(document) == ["schema", "sets"])
+    #expect(Self.keys(document) == ["processes", "schema", "sets"])
     #expect(document["schema"]?.integer == 1)
     let sets = try #require(document["sets"]?.array)
     try #require(sets.count == 1)
     #expect(
       Self.keys(sets[0]) == [
-        "bids", "calls", "divergences", "failovers", "id", "level", "name", "pid", "program", "reason", "replicas",
-        "respawns", "state",
+        "bids", "calls", "divergences", "failovers", "id", "level", "lost", "name", "parent", "pid", "program",
+        "reason",
+        "replicas",
+        "respawns", "state", "trouble",
       ])
     #expect(sets[0]["pid"]?.integer == Int64(guest.anchor))
     #expect(sets[0]["level"]?.integer == 2)
@@ -98,5 +114,46 @@ struct LifeTests {
     #expect(gone, "still there: \(processes.filter(runs))")
     let (_, list, _) = try output(of: [try Tools.path("mfr-ctl"), "list"])
     #expect(!list.contains(guest.guest.name))
+  }
+
+  @Test(
+    "A guest that changes its user and executes a program stays protected, with its descriptors and no other",
+    .enabled(if: getuid() == 0))
+  func executesAsOtherUser() async throws {
+    guard let user = try await Stranger(id: 65534) else { return }
+    let program =
+      "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534); os.execv('\(user.counter)', ['counter'])"
+    let guest = try MFRHarness.Guest(
+      ["/usr/bin/python3", "-c", program], level: 2, name: "changes-user", directory: user.directory, tool: user.tool)
+    defer { guest.child.stop(SIGKILL) }
+    let executed = wait(upTo: .seconds(20)) {
+      guard let status = try? guest.status(), status.isWhole else { return false }
+      return status.replicas.allSatisfy { (try? File.text("/proc/\($0.pid)/comm")) == "counter\n" }
+    }
+    #expect(executed)
+    for replica in try guest.status().replicas {
+      #expect(File.names(in: "/proc/\(replica.pid)/fd") == ["0", "1", "2"])
+    }
+    let leader = try #require(try guest.status().replicas.first { $0.role == "leader" })
+    kill(leader.pid, SIGKILL)
+    try guest.waitUntilWhole()
+    kill(guest.child.pid, SIGTERM)
+    #expect(guest.child.waitForEnd(upTo: .seconds(10)) == .signalled(SIGTERM))
+  }
+
+  @Test(
+    "kill -9 of mfr-run ends also a guest that has changed its user since, in step or by itself",
+    .enabled(if: getuid() == 0), arguments: ["", "ctypes.CDLL(None).semctl(-1, 0, 0); "])
+  func anchorOfOtherUser(first: String) async throws {
+    let program =
+      "import ctypes, os, time; \(first)os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+      + "while True: print(1, flush=True); time.sleep(0.01)"
+    let guest = try await LiveGuest(program: ["/usr/bin/python3", "-c", program], whole: first.isEmpty)
+    let processes = try guest.replicas() + [try #require(guest.coordinator())]
+    try #require(processes.count == (first.isEmpty ? 4 : 2))
+    _ = Glibc.kill(guest.anchor, SIGKILL)
+    #expect(guest.guest.child.waitForEnd() == .signalled(SIGKILL))
+    let gone = wait(upTo: .seconds(5)) { !processes.contains(where: runs) }
+    #expect(gone, "still there: \(processes.filter(runs))")
   }
 }

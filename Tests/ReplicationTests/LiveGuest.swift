@@ -11,16 +11,21 @@ final class LiveGuest {
   let directory: String
   private static let number = Number()
 
-  /// Starts it at a level and waits until it is protected.
-  init(level: Int = 2, program: [String]? = nil) async throws {
+  /// Starts it at a level and waits until it is protected. `megabytes`: what the counter holds besides.
+  init(
+    level: Int = 2, program: [String]? = nil, megabytes: Int? = nil, options: [String] = [], prefix: [String] = [],
+    whole: Bool = true
+  ) async throws {
     let source = Repository.root.appendingPathComponent("Tests/Support/counter.c")
     let counter = Repository.build.appendingPathComponent("counter")
     try await Builder.compile(source, to: counter)
     directory = try File.temporaryDirectory("mfr-live-")
     guest = try MFRHarness.Guest(
-      program ?? [counter.path], level: level, name: "live-\(getpid())-\(Self.number.next())", directory: directory)
+      program ?? [counter.path] + (megabytes.map { ["\($0)"] } ?? []), level: level,
+      name: "live-\(getpid())-\(Self.number.next())", directory: directory,
+      options: options, prefix: prefix)
     do {
-      try guest.waitUntilWhole()
+      if whole { try guest.waitUntilWhole() }
       try waitForProgress()
     } catch {
       guest.child.stop(SIGKILL)
@@ -34,6 +39,8 @@ final class LiveGuest {
   }
 
   var anchor: pid_t { guest.child.pid }
+  /// What it has said on its standard error.
+  var errors: String { (try? File.text(directory + "/guest.err")) ?? "" }
   private var outputSize: off_t {
     var status = stat()
     return stat(directory + "/guest.out", &status) == 0 ? status.st_size : 0
@@ -43,6 +50,28 @@ final class LiveGuest {
   func replicas() throws -> [pid_t] {
     let all = try guest.status().replicas
     return all.sorted { ($0.role == "leader" ? 0 : 1, $0.index) < ($1.role == "leader" ? 0 : 1, $1.index) }.map(\.pid)
+  }
+
+  /// `mfr-ctl COMMAND NAME …`: what it printed; it must succeed.
+  func ctl(_ command: String, _ arguments: String...) throws -> String {
+    let words = [try Tools.path("mfr-ctl"), command, guest.name] + arguments
+    let (ending, out, errors) = try output(of: words, patience: .seconds(60))
+    guard ending == .exited(0) else { throw Failure("\(words.joined(separator: " ")): \(ending) \(out)\(errors)") }
+    return out
+  }
+
+  /// Waits until a replica has gone, and all are there again.
+  func waitForLoss(of victim: pid_t, upTo limit: Duration = .seconds(20)) throws {
+    let gone = wait(upTo: limit) { (try? replicas())?.contains(victim) == false }
+    guard gone else { throw Failure("replica \(victim) is still there: \(try guest.status().line)") }
+    try guest.waitUntilWhole()
+    try waitForProgress()
+  }
+
+  /// Events so far, by their name.
+  func events(_ name: String) -> [JSON] {
+    let text = (try? File.text(directory + "/events.jsonl")) ?? ""
+    return text.split(separator: "\n").compactMap { try? JSON.parse($0.utf8) }.filter { $0["event"]?.string == name }
   }
 
   /// Kills one process of the set and waits until all replicas are there again, without it.
@@ -72,12 +101,7 @@ final class LiveGuest {
   }
 
   /// The coordinator: the anchor's child of that name.
-  func coordinator() -> pid_t? {
-    let children = (try? File.text("/proc/\(anchor)/task/\(anchor)/children")) ?? ""
-    return children.split(separator: " ").compactMap { pid_t($0) }.first {
-      (try? File.text("/proc/\($0)/cmdline"))?.hasPrefix("mfr-coordinator") == true
-    }
-  }
+  func coordinator() -> pid_t? { guest.coordinator }
 }
 
 /// Whether a process runs; a zombie does not.

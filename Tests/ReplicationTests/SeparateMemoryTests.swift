@@ -97,15 +97,37 @@ struct SeparateMemoryTests {
 
   @Test(
     "No present private writable page has one frame in two replicas, also after losses",
-    arguments: ["counter", "python3"])
+    arguments: ["counter", "large", "python3", "mapped files"])
   func separate(program: String) async throws {
-    let guest = try await LiveGuest(level: 2, program: program == "python3" ? Self.python : nil)
+    let programs = ["python3": Self.python, "mapped files": MappedFileTests.python]
+    let guest = try await LiveGuest(level: 2, program: programs[program], megabytes: program == "large" ? 64 : nil)
     try expectSeparate(guest, "after the start")
     try guest.kill(replica: try guest.replicas()[0])
     try expectSeparate(guest, "after the loss of the leader")
     try guest.kill(replica: try guest.replicas()[2])
     try expectSeparate(guest, "after the loss of a follower")
     #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
+  @Test(
+    "A large guest's memory becomes huge pages, in all replicas and after losses, so that it is quick to clone",
+    .enabled(if: File.exists("/sys/kernel/mm/transparent_hugepage/enabled"), "this kernel has no huge pages"))
+  func folded() async throws {
+    let guest = try await LiveGuest(level: 2, megabytes: 64)
+    for _ in 0..<2 {
+      for pid in try guest.replicas() {
+        let folded = wait(upTo: .seconds(60)) { Self.hugeKilobytes(pid) >= 60 << 10 }
+        #expect(folded, "\(Self.hugeKilobytes(pid)) kB of \(pid) are huge pages")
+      }
+      try guest.kill(replica: try guest.replicas()[0])
+    }
+    #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
+  private static func hugeKilobytes(_ pid: pid_t) -> Int {
+    let lines = (try? File.text("/proc/\(pid)/smaps_rollup"))?.split(separator: "\n") ?? []
+    let line = lines.first { $0.hasPrefix("AnonHugePages:") }
+    return line.flatMap { Int($0.split(separator: " ")[1]) } ?? 0
   }
 
   @Test("Pages that a fork has left in common are seen")

@@ -50,10 +50,10 @@ struct CallTableTests {
   @Test("Rows use the words of the table's head, with as many numbers as these take")
   func vocabulary() {
     let classes: Set = ["LOCAL", "SHARED", "IDENTITY", "STRUCTURAL", "REFUSED"]
-    let flags: Set = ["BLOCKS", "CLOSES", "RESTARTS"]
+    let flags: Set = ["BLOCKS", "CLOSES", "RESTARTS", "CREDS"]
     let commits = [
       "NONE": 0, "REPEAT": 0, "COUNT_IN": 0, "COUNT_OUT": 0, "COUNT_RW": 0, "RECORD": 0, "POSITION": 0,
-      "NEWFD": 0, "NEWFD2": 0, "CLOSED": 0, "STATE": 0, "CHILD": 0, "GONE": 1, "MADE": 1,
+      "NEWFD": 0, "NEWFD2": 0, "CLOSED": 0, "STATE": 0, "CHILD": 0, "LOOK": 0, "GONE": 1, "MADE": 1,
     ]
     let words = [
       "_": 0, "INT": 0, "LONG": 0, "FD": 0, "PID": 0, "SKIP": 0, "STR": 0, "PATH": 0, "LENP": 0,

@@ -23,7 +23,11 @@ static void check_round(const unsigned char *memory, unsigned round) {
     if (memory[page * PAGE + round % PAGE] != (unsigned char)round) abort();
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  // counter [MB]: so much memory more, all of it in use.
+  size_t bytes = argc > 1 ? (size_t)atoi(argv[1]) << 20 : 0;
+  char *much = bytes ? malloc(bytes) : NULL;
+  if (much) memset(much, 1, bytes);
   unsigned char stack[PAGES * PAGE];
   unsigned char *heap = calloc(PAGES, PAGE);
   memset(stack, 0, sizeof stack);
@@ -31,6 +35,7 @@ int main(void) {
   for (unsigned round = 0;; round++) {
     unsigned char *areas[] = {stack, data, bss, heap};
     for (int i = 0; i < 4; i++) write_round(areas[i], round);
+    if (much && much[(size_t)round * 40961 % bytes] != 1) abort();
     char *passing = malloc(1000 + round % 16 * 20000);
     if (!passing) return 1;
     memset(passing, (int)round, 1000);

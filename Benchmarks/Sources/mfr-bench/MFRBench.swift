@@ -16,7 +16,7 @@ struct MFRBench: ParsableCommand {
   @Option(help: "Seconds of load per turn.")
   var seconds = 3.0
   @Option(help: "Servers to measure. May be repeated; 'none' leaves them out.")
-  var service: [String] = ["lighttpd-1k", "beanstalkd"]
+  var service: [String] = ["lighttpd-1k", "nginx", "beanstalkd", "redis", "redis-16", "memcached-4"]
   @Option(help: "Levels besides native. May be repeated.")
   var level: [Int] = [0, 1, 2]
   @Option(help: "Connections of the load.")

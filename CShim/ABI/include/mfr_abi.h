@@ -17,10 +17,12 @@
 #include <stdint.h>
 
 #define MFR_ABI_MAGIC 0x3152464d46524d31ull
-#define MFR_ABI_VERSION 4u
+#define MFR_ABI_VERSION 19u
 
 #define MFR_MAX_REPLICAS 16u          // one leader and up to 15 duplicates
+#ifndef MFR_SLOTS // the model of Tests/Model has few
 #define MFR_SLOTS 8192u               // slots in the ring, a power of two
+#endif
 #define MFR_DATA_BYTES (4u << 20)     // bytes in the data ring, a power of two
 #define MFR_CHUNK_MAX (1u << 20)      // most bytes one slot may carry
 #define MFR_MAX_FDS 65536u            // descriptors whose state the lane tracks
@@ -31,7 +33,11 @@
 #define MFR_PENDING 1056u             // entries: one for each that does not queue, 1024 for the rest
 #define MFR_PENDING_ANCHOR 288u       // the anchor fills those below this; the kernel keeps the rest for it
 #define MFR_PAST_PIDS 256u            // pids of replicas that are gone
+#define MFR_FIRST_TID 0x400000        // thread ids of the guest's threads but the first: no process has such a number
+#define MFR_LOSSES 64u                // losses whose time is remembered
 #define MFR_NO_REPLICA 0xffu
+#define MFR_TOOL_BYTES 512u           // path of mfr-run
+#define MFR_FAMILY_BYTES 2048u        // what the guest's children inherit
 // The signal that makes a replica look up: never blocked, no effect of its own. Not SIGSYS: a standard signal is
 // pending once only, and a trapped call whose SIGSYS is merged into a kick would be lost. 33 is glibc's own
 // (SIGSETXID, only used between threads), so no program has it.
@@ -42,7 +48,7 @@
 // half written:  [63:20] sequence  [19:10] call number  [9:5] owner  [4] retry  [3:0] state.
 // A word whose sequence is not the one asked for is EMPTY for the asker (it is an older lap).
 enum mfr_slot_state {
-  MFR_SLOT_EMPTY = 0,    // nobody has carried the call out; `retry` set: somebody died trying
+  MFR_SLOT_EMPTY = 0,    // nobody has carried the call out; `retry` set: somebody died trying, who had begun
   MFR_SLOT_CLAIMED = 1,  // owner is carrying it out
   MFR_SLOT_DONE = 2,     // result and data are there
 };
@@ -71,6 +77,7 @@ static inline uint32_t mfr_word_state(uint64_t w) { return w & MFR_WORD_STATE_MA
 #define MFR_SLOT_SIGNAL 1u     // a signal is delivered on return of this call: siginfo in the data
 #define MFR_SLOT_KICKED 2u     // a kick may have cut the call short: a writer goes on with the rest
 #define MFR_SLOT_ASYNC 8u      // a signal point at which the leader was not at a call of the guest
+#define MFR_SLOT_MAPPED 16u    // the call changes a file that is mapped shared: followers bring their copies up to date
 #define MFR_SLOT_SPAWN_DIFF 4u // data holds what a spawn child wrote into its parent's stack
 #define MFR_INLINE_BYTES 16u
 
@@ -113,13 +120,23 @@ enum mfr_verdict { // answer to FAULTED and DIVERGED, written by the coordinator
   MFR_VERDICT_AGAIN = 4,    // the slot has been emptied, its leader was wrong: come to it again
 };
 
+enum mfr_mark { // what a coordinator has made of a replica; the next one must not do it again
+  MFR_MARK_LOST = 1,    // its loss is in `lost` and `owed`
+  MFR_MARK_LEAVES = 2,  // it was told to go
+  MFR_MARK_IN_STEP = 4, // that it is in step is told, and what was owed before it is made good
+};
+
 // Requests to one replica, served at its next call boundary; bits of mfr_replica.request.
 #define MFR_REQ_CLONE 1u    // clone yourself into replica `request_arg`
 #define MFR_REQ_UNSHARE 2u  // ranges[] of this replica are ready
-#define MFR_REQ_POISON 4u   // plant a poisoned page at `request_arg` (fault injection)
+#define MFR_REQ_POISON 4u   // plant a poisoned page at `inject_at` (fault injection)
 #define MFR_REQ_LEAVE 8u    // leave: exit at once, quietly
-#define MFR_REQ_BITFLIP 16u // flip one bit at address request_arg (bit request_arg2) (fault injection)
+#define MFR_REQ_BITFLIP 16u // flip bit `inject_bit` of the byte at `inject_at` (fault injection)
 #define MFR_REQ_FAULT 32u   // touch an unmapped page (fault injection: SIGSEGV in this replica only)
+#define MFR_REQ_SPIN 64u    // never come back from here (fault injection: a hang that uses its processor)
+#define MFR_REQ_HWPOISON 128u // MADV_HWPOISON for the page of `inject_at` (fault injection; root, CONFIG_MEMORY_FAILURE)
+#define MFR_REQ_FOLD 256u // ranges[] of this replica are ready: huge pages for what is wholly present in them
+#define MFR_REQ_MEMORY (MFR_REQ_UNSHARE | MFR_REQ_FOLD) // work on memory, done in steps
 
 struct mfr_fault {
   uint32_t signo;
@@ -130,6 +147,10 @@ struct mfr_fault {
   uint64_t when_ns; // CLOCK_MONOTONIC
   uint64_t number;  // how many faults it has gone on from before this one
 };
+
+#define MFR_ALIVE_WAITERS 0x80000000u // FUTEX_WAITERS: the kernel is to wake somebody
+#define MFR_ALIVE_DIED 0x40000000u    // FUTEX_OWNER_DIED
+#define MFR_ALIVE_NOTICED 1u
 
 struct mfr_replica {
   // Line 0, hot: written by the replica, read by others now and then.
@@ -142,15 +163,16 @@ struct mfr_replica {
   uint32_t phase;    // enum mfr_phase
   uint32_t bid;      // sequence-independent: 1 while it asks for the grant
   uint32_t kicked;   // milliseconds (never 0) of a kick that it has not taken yet: mfr_kick_due
-  uint32_t pad0;
+  uint32_t alive;    // robust futex of its process: pid | WAITERS; the kernel says OWNER_DIED before it takes the memory
+                     // apart, which for a large guest is 0.1 s per GB; anchor: MFR_ALIVE_NOTICED
   // Line 1: written by coordinator, anchor or donor.
   uint32_t park;     // futex: 1 while it waits for a slot; the waker writes 0
   uint32_t state;    // enum mfr_replica_state
   int32_t pid;       // real pid; written by the kernel (CLONE_PARENT_SETTID) at clone
   uint32_t request;  // MFR_REQ_* bits: or-ed by the coordinator, cleared by the replica
-  uint64_t request_arg;
-  uint64_t request_arg2;
-  int64_t request_result; // written by the replica: 0 or -errno
+  uint64_t request_arg;   // coordinator: of MFR_REQ_CLONE
+  uint64_t inject_at;     // coordinator: of the requests that inject faults
+  int64_t request_result; // written by the replica: 0 or -errno of the clone
   uint32_t request_done;  // futex: incremented by the replica when it has served a request
   uint32_t generation;    // how many processes have had this index
   uint32_t verdict;       // futex, enum mfr_verdict
@@ -159,13 +181,14 @@ struct mfr_replica {
   // Line 2: faults and divergences, written by the replica.
   struct mfr_fault fault;
   uint64_t faults; // how many it has gone on from: they were the guest's own
-  uint64_t pad1;
+  uint32_t inject_bit;    // coordinator
+  int32_t inject_result;  // written by the replica: 0 or -errno of the fault that was to be injected
   // Line 3: what it had at the slot where it diverged.
   uint64_t diverged_seq;
   uint64_t diverged_identity;
   uint64_t diverged_out_hash;
   uint32_t diverged_nr;
-  uint32_t pad2;
+  uint32_t marks; // coordinator, bits of enum mfr_mark
   // written by the anchor when it has seen the death
   int32_t wait_code;   // CLD_EXITED, CLD_KILLED, CLD_DUMPED
   int32_t wait_status; // exit status or signal
@@ -176,7 +199,10 @@ struct mfr_replica {
   uint32_t donor;       // donor, at clone: its index + 1; 0 = the first replica of an image
 };
 
-#define MFR_RANGE_ALL 1u // in `start`: populate all of it; the kernel would not call these pages present
+// In `start`:
+#define MFR_RANGE_ALL 1u  // populate all of it; the kernel would not call these pages present
+#define MFR_RANGE_FILE 2u // a private mapping of a file: its pages cannot be made huge pages of a replica's own
+#define MFR_RANGE_FLAGS (MFR_RANGE_ALL | MFR_RANGE_FILE)
 struct mfr_range {
   uint64_t start, end;
 };
@@ -184,6 +210,24 @@ struct mfr_range {
 // ---- remote calls to the anchor (class identity) -------------------------------------------------
 enum mfr_rpc_state { MFR_RPC_IDLE = 0, MFR_RPC_POSTED = 1, MFR_RPC_ANSWERED = 2 };
 
+// ---- calls that a kernel thread of a leader makes (CShim/Preload/proxy.c) ----------------------------
+// Who leads next ends it, and takes over what it has come to, before it makes the call itself.
+enum mfr_proxied_state { MFR_PROXIED_FREE = 0, MFR_PROXIED_WAITS = 1, MFR_PROXIED_DONE = 2 };
+struct mfr_proxied {
+  uint32_t state;  // futex; DONE, by the kernel thread: `result` is there
+  uint32_t thread; // of the guest: its number
+  uint64_t call;   // sequence at which that one's call was first put off
+  int32_t pid;     // replica
+  uint32_t owner;  // its index
+  uint32_t tid;    // kernel thread, 0: it has not begun
+  uint32_t pad;
+  int64_t result;
+};
+#define MFR_PROXIED 32u
+
+// No system call: the anchor sends the buffer's descriptor to the abstract UNIX address in `data`, of args[0] bytes. For a
+// replica that may not open it any more (another user, another root directory) and is about to execute a program.
+#define MFR_ASK_BUFFER 1000u
 struct mfr_rpc {
   uint32_t state; // futex. replica: POSTED; anchor: ANSWERED. An answer stays until the next post
   uint32_t nr;
@@ -200,20 +244,54 @@ struct mfr_rpc {
 // [63:32] ticket (the order of posting)  [9] posted by a replica  [8:2] number  [1:0] state.
 enum mfr_pending_state { MFR_PENDING_FREE = 0, MFR_PENDING_FILLING = 1, MFR_PENDING_READY = 2 };
 // Poster: FREE -> FILLING -> READY. Who has taken it: READY -> FREE.
+// A signal for one thread (target not 0) has its entry among those that queue, whatever its number.
 struct mfr_pending {
   uint64_t origin;   // sequence + 1 of the call that posted it, 0: the anchor
+  int32_t target;    // thread id of the one thread it is for, 0: the process
+  uint32_t pad;
   uint8_t info[112]; // siginfo
 };
+#define MFR_ANY_THREAD (-1)
 
 // ---- what the guest has used -----------------------------------------------------------------------
 // The kernel counts for each replica. A count goes on from what the leader before has told, so that it never
 // falls.
 #define MFR_USAGES 32u
+#define MFR_USAGE_CLOCKS 22u // the process's clock, then the thread's; those before: calls/usage.c
 struct mfr_usage {
   int32_t pid; // leader that told last
   uint32_t pad;
   uint64_t base; // its own count and this is the guest's
   uint64_t last; // what was told
+};
+
+// ---- files that are mapped shared --------------------------------------------------------------------
+#define MFR_MAP_FILES 64u
+struct mfr_file {
+  uint64_t dev, ino;
+};
+
+// ---- process trees -------------------------------------------------------------------------------
+// A child of the guest runs without MFR's help at first; when it has lived for a while it becomes a set of its own:
+// it clones itself, and turns into that clone's anchor (execve of mfr-run, with the new buffer as a descriptor).
+enum mfr_adoption_state {
+  MFR_ADOPTION_ASKED = 0,
+  MFR_ADOPTION_LANE = 1,   // anchor: there is a coordinator, go on as replica 0
+  MFR_ADOPTION_NATIVE = 2, // anchor: there is none, go on without a lane
+};
+struct mfr_adoption {
+  uint32_t state; // futex. anchor: release, all else in the header is there
+  int32_t pid;    // shim: the clone
+  uint32_t level; // shim: that of the parent, or what it has said for its children
+  uint32_t pad;
+};
+
+// ---- descriptors of signals, over an exec ------------------------------------------------------------
+#define MFR_SIGNALFDS 16u
+struct mfr_signalfd {
+  int32_t fd;
+  uint32_t file; // duplicates have the same one
+  uint64_t mask;
 };
 
 // ---- header ------------------------------------------------------------------------------------
@@ -225,6 +303,11 @@ enum mfr_set_mode {
   MFR_MODE_NATIVE = 2,   // the one replica left makes its calls itself; it cannot grow again
 };
 
+enum mfr_anchor_stopped {
+  MFR_ANCHOR_RUNS = 0,      // anchor: the replicas run, too
+  MFR_ANCHOR_STOPPED = 1,   // coordinator: it is stopped, and so are the replicas
+  MFR_ANCHOR_CONTINUED = 2, // coordinator: it is stopped no longer, and is to continue the replicas
+};
 enum mfr_exit_kind { MFR_EXIT_NONE = 0, MFR_EXIT_STATUS = 1, MFR_EXIT_SIGNAL = 2 };
 
 enum mfr_collapse_state {
@@ -266,6 +349,7 @@ struct mfr_header {
   // Line 3: futexes of the Swift side.
   uint32_t coordinator_wake; // futex: incremented to wake the coordinator
   uint32_t anchor_wake;      // futex: incremented to wake the anchor's call thread
+  uint32_t renamed;          // replica: 1 = what `ps` shows of the guest has changed; anchor: 0
   int32_t coordinator_pid;
   uint32_t coordinator_starts; // how often one was started
   uint32_t ending;             // anchor: 1 = the set is over, write the last event and exit
@@ -279,7 +363,7 @@ struct mfr_header {
   uint32_t exec_arrived;       // 1: the image that execve made waits until the others have gone
   uint32_t posix_timers;       // anchor: how many timers of timer_create there are
   uint32_t child_event;        // futex: anchor increments it when a child of the guest has changed
-  uint32_t pad3;
+  uint32_t map_owner;          // futex: generation << 8 | index + 1 of the replica that has files mapped shared, 0: none
   // Exit: written by the replica that ends the guest, inside its claimed slot.
   uint32_t exit_kind; // enum mfr_exit_kind; release: exit_value is there
   int32_t exit_value;
@@ -289,6 +373,8 @@ struct mfr_header {
   uint64_t sig_caught;  // bit: guest has a handler
   uint64_t sig_blocked; // virtual mask of the main thread (also carries it over execve)
   int32_t exec_pid;     // replica that is in execve
+  uint32_t births;      // futex: incremented by a replica that has set its `alive`
+  uint32_t pad_births;
   uint32_t sig_child_flags; // of SIGCHLD: SA_NOCLDSTOP (1) and SA_NOCLDWAIT (2)
   // Counters, written by the coordinator.
   uint64_t failovers, respawns, divergences, bids, faults, collapses;
@@ -310,7 +396,57 @@ struct mfr_header {
   uint32_t sig_ticket;                     // tickets given out
   uint32_t past_count;                     // anchor: how many pids went into past_pids, a ring
   int32_t past_pids[MFR_PAST_PIDS];        // anchor: replicas that are gone
+  uint32_t map_count;                      // leader: files that have been mapped shared, ever
+  uint32_t stops;                          // futex, anchor: incremented when it begins to stop and when it goes on
+  uint32_t anchor_stopped;                 // enum mfr_anchor_stopped
+  uint32_t stop_wanted;                    // leader: the signal by which the guest stops itself; anchor: 0
+  uint32_t signalfds;                      // leader in execve, new image: how many are left
+  struct mfr_signalfd signalfd[MFR_SIGNALFDS];
+  uint32_t map_foreign;                    // coordinator: 1 = another process uses one of them
+  struct mfr_file map_file[MFR_MAP_FILES]; // leader: the last ones, a ring
+  // Replicas lost, and those of them whose successor is not in step yet (the last `owed` of loss_ns, a ring).
+  // Coordinator; here, so that the next coordinator goes on counting.
+  uint32_t halted; // coordinator: 1 = too many were lost, none is made until `mfr-ctl restore`
+  uint32_t pad3;
+  uint64_t lost;
+  uint64_t owed;
+  uint64_t loss_ns[MFR_LOSSES];            // CLOCK_MONOTONIC
+  // For the guest's children. Written by whoever fills the header.
+  uint32_t young_ms;             // how long a child lives before it is protected
+  uint32_t child_level;          // 1 + level of children, 0: as this set's is at the fork
+  char tool[MFR_TOOL_BYTES];     // mfr-run; empty: children stay unprotected
+  char family[MFR_FAMILY_BYTES]; // the Swift side's text, only passed on by the shim
+  struct mfr_adoption adoption;
+  // By replica: which of the ways the guest may run on from where its leader was interrupted while it computed
+  // (MFR_SLOT_ASYNC). Nobody knows the instruction, so each replica that was there has a way of its own, and its
+  // clones go that one, too. Those on different ways may differ without any of them being broken.
+  uint64_t way[MFR_MAX_REPLICAS];
+  uint32_t breaks;      // anchor: how many broken pages of the buffer were replaced
+  uint32_t breaks_told; // coordinator: how many of them were reported
+  uint32_t break_page;  // anchor: number of the last one
+  uint32_t proxied_count; // entries below that are in use
+  struct mfr_proxied proxied[MFR_PROXIED];
 };
+
+// ---- broken pages of this very buffer ----------------------------------------------------------------
+// docs/design/0005-broken-buffer.md. The word of state goes round IDLE -> RAISED (leader) -> REPLACED (anchor) ->
+// FILLED (leader) -> IDLE (anchor); IDLE -> SUSPECT: a coordinator has met the page and dies.
+enum mfr_alarm_state {
+  MFR_ALARM_IDLE = 0,
+  MFR_ALARM_FILLING = 1,
+  MFR_ALARM_RAISED = 2,
+  MFR_ALARM_REPLACED = 3,
+  MFR_ALARM_FILLED = 4,
+  MFR_ALARM_SUSPECT = 5,
+};
+struct mfr_alarm {
+  uint32_t state;
+  uint32_t page; // number of the broken page
+  uint32_t place;
+  int32_t pid;
+};
+// The anchor asks a replica about a page of the buffer by a SIGBUS that carries this and the page's number.
+#define MFR_ALARM_MAGIC 0x4d46520000000000ull
 
 // ---- the whole buffer ----------------------------------------------------------------------------
 #define MFR_PAGE 4096u
@@ -321,7 +457,9 @@ struct mfr_header {
 #define MFR_OFF_SLOTS \
   (MFR_OFF_RANGES + MFR_ALIGN(MFR_MAX_REPLICAS * MFR_RANGES * (uint32_t)sizeof(struct mfr_range)))
 #define MFR_OFF_DATA (MFR_OFF_SLOTS + MFR_ALIGN(MFR_SLOTS * (uint32_t)sizeof(struct mfr_slot)))
-#define MFR_BUFFER_BYTES (MFR_OFF_DATA + MFR_DATA_BYTES)
+// Two pages that only serve to tell of a broken page: of the two, one is whole.
+#define MFR_OFF_ALARM (MFR_OFF_DATA + MFR_DATA_BYTES)
+#define MFR_BUFFER_BYTES (MFR_OFF_ALARM + 2 * MFR_PAGE)
 
 _Static_assert(sizeof(struct mfr_slot) == 64, "a slot is one cache line");
 _Static_assert(offsetof(struct mfr_replica, park) == 64, "line 1 of a replica");
@@ -330,7 +468,7 @@ _Static_assert(sizeof(struct mfr_replica) == 256, "a replica is four cache lines
 _Static_assert(offsetof(struct mfr_header, grant) == 64, "line 1 of the header");
 _Static_assert(offsetof(struct mfr_header, parked) == 128, "line 2 of the header");
 _Static_assert(offsetof(struct mfr_header, coordinator_wake) == 192, "line 3 of the header");
-_Static_assert(sizeof(struct mfr_pending) == 120, "origin and siginfo of a pending signal");
+_Static_assert(sizeof(struct mfr_pending) == 128, "origin, target and siginfo of a pending signal");
 
 static inline struct mfr_header *mfr_header_of(void *base) { return (struct mfr_header *)base; }
 static inline struct mfr_replica *mfr_replica_at(void *base, uint32_t index) {
@@ -341,6 +479,10 @@ static inline struct mfr_range *mfr_ranges_of(void *base, uint32_t index) {
 }
 static inline struct mfr_slot *mfr_slot_at(void *base, uint64_t seq) {
   return (struct mfr_slot *)((char *)base + MFR_OFF_SLOTS) + (seq % MFR_SLOTS);
+}
+// Where the breaking of a page is told: not in that page.
+static inline struct mfr_alarm *mfr_alarm_for(void *base, uint32_t page) {
+  return (struct mfr_alarm *)((char *)base + MFR_OFF_ALARM + (page == MFR_OFF_ALARM / MFR_PAGE ? MFR_PAGE : 0));
 }
 static inline uint8_t *mfr_data_at(void *base, uint64_t off) {
   return (uint8_t *)base + MFR_OFF_DATA + (off % MFR_DATA_BYTES);
@@ -380,42 +522,62 @@ static inline int mfr_kick_due(struct mfr_replica *r, uint64_t now_ns) {
 static inline uint32_t mfr_pending_state_of(uint64_t word) { return word & 3; }
 static inline uint32_t mfr_pending_signo(uint64_t word) { return word >> 2 & 0x7f; }
 static inline uint32_t mfr_pending_ticket(uint64_t word) { return (uint32_t)(word >> 32); }
-static inline void mfr_pending_span(uint32_t signo, uint32_t *first, uint32_t *end) {
-  *first = signo < MFR_FIRST_QUEUED ? signo : MFR_FIRST_QUEUED;
-  *end = signo < MFR_FIRST_QUEUED ? signo + 1 : MFR_PENDING;
+// Where entries of a number may be: that of its own, and then the queue.
+static inline void mfr_pending_span(uint32_t signo, int32_t target, uint32_t *first, uint32_t *end) {
+  int queued = signo >= MFR_FIRST_QUEUED || target;
+  *first = queued ? MFR_FIRST_QUEUED : signo;
+  *end = queued ? MFR_PENDING : signo + 1;
 }
 
-// The pending entry of a number that is to be taken first; NULL when there is none.
-static inline struct mfr_pending *mfr_signal_next(void *base, uint32_t signo, uint64_t *word) {
+// The pending entry of a number that is to be taken first by thread `tid` (what is for the process, too);
+// MFR_ANY_THREAD: by any. NULL when there is none.
+static inline struct mfr_pending *mfr_signal_next(void *base, uint32_t signo, int32_t tid, uint64_t *word) {
   struct mfr_header *h = mfr_header_of(base);
   struct mfr_pending *found = NULL;
-  uint32_t first, end;
-  mfr_pending_span(signo, &first, &end);
-  for (uint32_t i = first; i < end; i++) {
+  uint32_t own = signo < MFR_FIRST_QUEUED;
+  for (uint32_t n = own ? 0 : 1; n <= MFR_PENDING - MFR_FIRST_QUEUED; n++) {
+    uint32_t i = n ? MFR_FIRST_QUEUED + n - 1 : signo;
     uint64_t w = mfr_load_acquire64(&h->pending_word[i]); // pairs with the release in mfr_signal_post
     if (mfr_pending_state_of(w) != MFR_PENDING_READY || mfr_pending_signo(w) != signo) continue;
     if (found && (int32_t)(mfr_pending_ticket(w) - mfr_pending_ticket(*word)) > 0) continue;
+    int32_t target = h->pending[i].target;
+    if (target && tid != MFR_ANY_THREAD && tid != target) continue;
     found = &h->pending[i];
     *word = w;
   }
   return found;
 }
 
+static inline void mfr_signal_drop(void *base, uint32_t signo, uint32_t ticket);
+// A signal that stops takes a pending SIGCONT away, and that one those that stop, also where they are blocked or ignored
+// (kernel/signal.c, prepare_signal).
+static inline void mfr_signal_cancel(void *base, uint32_t signo) {
+  uint32_t first = signo == 18 ? 20 : 18, last = signo == 18 ? 22 : 18;
+  if (signo < 18 || signo > 22) return;
+  for (uint32_t s = first; s <= last; s++) {
+    uint64_t word = 0;
+    while (mfr_signal_next(base, s, MFR_ANY_THREAD, &word)) mfr_signal_drop(base, s, mfr_pending_ticket(word));
+  }
+}
+
 // Poster: the anchor (origin 0), or a replica in its claimed slot (origin: sequence + 1). A replica's posting
 // is idempotent: who makes the call of a dead leader again takes over what that one has posted, or half posted.
 // 0, or -11 (EAGAIN) when all entries for real-time signals are in use.
-static inline int mfr_signal_post(void *base, uint32_t signo, const void *siginfo, uint64_t origin) {
+static inline int mfr_signal_post(void *base, uint32_t signo, const void *siginfo, uint64_t origin, int32_t target) {
   struct mfr_header *h = mfr_header_of(base);
   const uint8_t *from = (const uint8_t *)siginfo;
   uint64_t mine = origin ? MFR_PENDING_REPLICA : 0;
   uint32_t first, end;
-  mfr_pending_span(signo, &first, &end);
-  for (uint32_t i = first; origin && signo >= MFR_FIRST_QUEUED && i < end; i++) {
+  mfr_signal_cancel(base, signo);
+  mfr_pending_span(signo, target, &first, &end);
+  for (uint32_t i = first; first >= MFR_FIRST_QUEUED && i < end; i++) {
     uint64_t w = mfr_load_acquire64(&h->pending_word[i]);
-    if (mfr_pending_state_of(w) == MFR_PENDING_READY && mfr_pending_signo(w) == signo && h->pending[i].origin == origin) {
-      mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
-      return 0;
-    }
+    if (mfr_pending_state_of(w) != MFR_PENDING_READY || mfr_pending_signo(w) != signo) continue;
+    // Posted by the dead leader of this very call; or the same signal, which is pending once only.
+    int same = signo < MFR_FIRST_QUEUED && h->pending[i].target == target;
+    if (!same && (!origin || h->pending[i].origin != origin)) continue;
+    mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
+    return 0;
   }
   if (!origin && end > MFR_PENDING_ANCHOR) end = MFR_PENDING_ANCHOR;
   uint64_t ticket = mfr_add_acqrel32(&h->sig_ticket, 1);
@@ -427,7 +589,7 @@ static inline int mfr_signal_post(void *base, uint32_t signo, const void *siginf
     int open = mfr_pending_state_of(w) == MFR_PENDING_FREE ||
                (mfr_pending_state_of(w) == MFR_PENDING_FILLING && mine && (w & MFR_PENDING_REPLICA));
     if (!open) {
-      if (signo >= MFR_FIRST_QUEUED) {
+      if (first >= MFR_FIRST_QUEUED) {
         i++;
         continue;
       }
@@ -436,6 +598,7 @@ static inline int mfr_signal_post(void *base, uint32_t signo, const void *siginf
     }
     if (!mfr_cas_acqrel64(&h->pending_word[i], w, word | MFR_PENDING_FILLING)) continue; // look at it again
     p->origin = origin;
+    p->target = target;
     for (uint32_t k = 0; k < sizeof p->info; k++) p->info[k] = from[k];
     mfr_store_release64(&h->pending_word[i], word | MFR_PENDING_READY);
     mfr_or_acqrel64(&h->sig_pending, 1ull << ((signo - 1) & 63));
@@ -447,9 +610,8 @@ static inline int mfr_signal_post(void *base, uint32_t signo, const void *siginf
 // Leader and followers all say which posting they have passed; once is enough.
 static inline void mfr_signal_drop(void *base, uint32_t signo, uint32_t ticket) {
   struct mfr_header *h = mfr_header_of(base);
-  uint32_t first, end;
-  mfr_pending_span(signo, &first, &end);
-  for (uint32_t i = first; i < end; i++) {
+  for (uint32_t n = signo < MFR_FIRST_QUEUED ? 0 : 1; n <= MFR_PENDING - MFR_FIRST_QUEUED; n++) {
+    uint32_t i = n ? MFR_FIRST_QUEUED + n - 1 : signo;
     uint64_t w = mfr_load_acquire64(&h->pending_word[i]);
     if (mfr_pending_state_of(w) != MFR_PENDING_READY || mfr_pending_signo(w) != signo ||
         mfr_pending_ticket(w) != ticket)

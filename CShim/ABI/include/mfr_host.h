@@ -29,7 +29,8 @@ const struct mfr_call_row *_Nonnull mfr_call_rows_first(void);
 extern const uint32_t mfr_call_row_count;
 
 // Offsets that are macros with casts in mfr_abi.h, which Swift cannot import.
-enum { MFR_OFF_DATA_VALUE = MFR_OFF_DATA, MFR_CHUNK_MAX_VALUE = MFR_CHUNK_MAX, MFR_SLOTS_VALUE = MFR_SLOTS };
+enum { MFR_OFF_REPLICAS_VALUE = MFR_OFF_REPLICAS, MFR_OFF_RANGES_VALUE = MFR_OFF_RANGES, MFR_OFF_SLOTS_VALUE = MFR_OFF_SLOTS };
+enum { MFR_OFF_DATA_VALUE = MFR_OFF_DATA, MFR_BUFFER_BYTES_VALUE = MFR_BUFFER_BYTES, MFR_CHUNK_MAX_VALUE = MFR_CHUNK_MAX, MFR_SLOTS_VALUE = MFR_SLOTS };
 
 // ---- fields of the buffer, as pointers that the atomics of mfr_abi.h take --------------------------
 #define MFR_HEADER_FIELD(type, name)                                      \
@@ -60,6 +61,7 @@ MFR_HEADER_FIELD(uint32_t, stalled)
 MFR_HEADER_FIELD(uint32_t, parked)
 MFR_HEADER_FIELD(uint32_t, coordinator_wake)
 MFR_HEADER_FIELD(uint32_t, anchor_wake)
+MFR_HEADER_FIELD(uint32_t, renamed)
 MFR_HEADER_FIELD(int32_t, coordinator_pid)
 MFR_HEADER_FIELD(uint32_t, coordinator_starts)
 MFR_HEADER_FIELD(uint32_t, ending)
@@ -89,17 +91,54 @@ MFR_HEADER_FIELD(uint64_t, faults)
 MFR_HEADER_FIELD(uint64_t, collapses)
 MFR_HEADER_FIELD(uint64_t, grant_seq)
 MFR_HEADER_FIELD(uint64_t, level_max)
+MFR_HEADER_FIELD(uint32_t, stops)
+MFR_HEADER_FIELD(uint32_t, anchor_stopped)
+MFR_HEADER_FIELD(uint32_t, stop_wanted)
+MFR_HEADER_FIELD(uint32_t, map_count)
+MFR_HEADER_FIELD(uint32_t, map_foreign)
+MFR_HEADER_FIELD(uint32_t, halted)
+MFR_HEADER_FIELD(uint32_t, breaks)
+MFR_HEADER_FIELD(uint32_t, breaks_told)
+MFR_HEADER_FIELD(uint32_t, break_page)
+MFR_HEADER_FIELD(uint64_t, lost)
+MFR_HEADER_FIELD(uint64_t, owed)
+MFR_HEADER_FIELD(uint32_t, young_ms)
+MFR_HEADER_FIELD(uint32_t, child_level)
 #undef MFR_HEADER_FIELD
 
+static inline uint64_t *_Nonnull mfr_header_loss_ns(void *_Nonnull base, uint64_t number) {
+  return &mfr_header_of(base)->loss_ns[number % MFR_LOSSES];
+}
+static inline uint64_t *_Nonnull mfr_host_way(void *_Nonnull base, uint32_t index) {
+  return &mfr_header_of(base)->way[index % MFR_MAX_REPLICAS];
+}
 static inline char *_Nonnull mfr_header_reason(void *_Nonnull base) { return mfr_header_of(base)->reason; }
 static inline char *_Nonnull mfr_header_program(void *_Nonnull base) { return mfr_header_of(base)->program; }
+static inline struct mfr_file mfr_host_mapped_file(void *_Nonnull base, uint32_t index) {
+  return mfr_header_of(base)->map_file[index % MFR_MAP_FILES];
+}
 static inline char *_Nonnull mfr_header_name(void *_Nonnull base) { return mfr_header_of(base)->name; }
+static inline char *_Nonnull mfr_header_tool(void *_Nonnull base) { return mfr_header_of(base)->tool; }
+static inline char *_Nonnull mfr_header_family(void *_Nonnull base) { return mfr_header_of(base)->family; }
+static inline struct mfr_adoption *_Nonnull mfr_host_adoption(void *_Nonnull base) {
+  return &mfr_header_of(base)->adoption;
+}
+static inline uint32_t *_Nonnull mfr_host_adoption_state(void *_Nonnull base) {
+  return &mfr_header_of(base)->adoption.state;
+}
 // Kicks the process of a replica, unless it has not taken the last kick yet.
 int mfr_host_kick(void *_Nonnull base, uint32_t place, int pid);
 // Whether a signal waits for the guest: 1 or 0.
 static inline int mfr_host_signal_waits(void *_Nonnull base, uint32_t signo) {
   uint64_t word = 0;
-  return mfr_signal_next(base, signo, &word) != NULL;
+  return mfr_signal_next(base, signo, MFR_ANY_THREAD, &word) != NULL;
+}
+// Whether there are, or may be, children of the guest that were not waited for: 1 or 0.
+static inline int mfr_host_has_children(void *_Nonnull base) {
+  if (mfr_load_acquire32(&mfr_header_of(base)->children_lost)) return 1;
+  for (uint32_t i = 0; i < MFR_MAX_CHILDREN; i++)
+    if (mfr_child_at(base, i)) return 1;
+  return 0;
 }
 // Adds a child's struct rusage (18 words) to those of the children that were waited for.
 static inline void mfr_host_add_usage(void *_Nonnull base, const void *_Nonnull usage) {
@@ -112,18 +151,21 @@ static inline void mfr_host_add_usage(void *_Nonnull base, const void *_Nonnull 
   for (uint32_t i = 1; i < 4; i += 2)
     if (sum[i] >= 1000000) sum[i - 1]++, sum[i] -= 1000000;
 }
-// Whether a signal of that timer does. Not exact: it may be taken at this moment.
-static inline int mfr_host_timer_signal_waits(void *_Nonnull base, uint32_t signo, int32_t timer) {
-  uint32_t first, end;
-  mfr_pending_span(signo, &first, &end);
-  for (uint32_t i = first; i < end; i++) {
-    const struct mfr_pending *p = &mfr_header_of(base)->pending[i];
+// Whether a signal of that timer waits; then it counts so many expirations more. Not exact: it may be taken at this
+// moment.
+static inline int mfr_host_timer_signal_waits(void *_Nonnull base, uint32_t signo, int32_t timer, int32_t more) {
+  for (uint32_t i = 1; i < MFR_PENDING; i++) {
+    struct mfr_pending *p = &mfr_header_of(base)->pending[i];
     uint64_t word = mfr_load_acquire64(&mfr_header_of(base)->pending_word[i]);
-    int32_t code, tid;
+    int32_t code, tid, overrun;
     __builtin_memcpy(&code, p->info + 8, 4);
     __builtin_memcpy(&tid, p->info + 16, 4);
-    if (mfr_pending_state_of(word) == MFR_PENDING_READY && mfr_pending_signo(word) == signo && code == -2 && tid == timer)
-      return 1;
+    if (mfr_pending_state_of(word) != MFR_PENDING_READY || mfr_pending_signo(word) != signo || code != -2 || tid != timer)
+      continue;
+    __builtin_memcpy(&overrun, p->info + 20, 4);
+    overrun = (int32_t)((uint32_t)overrun + (uint32_t)more);
+    __builtin_memcpy(p->info + 20, &overrun, 4);
+    return 1;
   }
   return 0;
 }
@@ -142,12 +184,16 @@ static inline void mfr_host_note_past(void *_Nonnull base, int32_t pid) {
 MFR_REPLICA_FIELD(uint64_t, seq)
 MFR_REPLICA_FIELD(uint32_t, phase)
 MFR_REPLICA_FIELD(uint32_t, bid)
+MFR_REPLICA_FIELD(uint32_t, alive)
 MFR_REPLICA_FIELD(uint32_t, park)
 MFR_REPLICA_FIELD(uint32_t, state)
 MFR_REPLICA_FIELD(int32_t, pid)
 MFR_REPLICA_FIELD(uint32_t, request)
 MFR_REPLICA_FIELD(uint64_t, request_arg)
-MFR_REPLICA_FIELD(uint64_t, request_arg2)
+MFR_REPLICA_FIELD(uint64_t, inject_at)
+MFR_REPLICA_FIELD(uint32_t, inject_bit)
+MFR_REPLICA_FIELD(int32_t, inject_result)
+MFR_REPLICA_FIELD(uint32_t, marks)
 MFR_REPLICA_FIELD(int64_t, request_result)
 MFR_REPLICA_FIELD(uint32_t, request_done)
 MFR_REPLICA_FIELD(uint32_t, generation)
@@ -203,9 +249,16 @@ int mfr_host_futex_wake(uint32_t *_Nonnull word, int count);
 uint64_t mfr_host_now_ns(void);      // CLOCK_MONOTONIC
 uint64_t mfr_host_realtime_ns(void); // CLOCK_REALTIME
 int mfr_host_gettid(void);
-int mfr_host_memfd(const char *_Nonnull name);
+// A file of `bytes` zeros that is memory and has no name: memfd_create, or where that is refused, /dev/shm or /tmp.
+int mfr_host_memory(const char *_Nonnull name, uint64_t bytes);
 int mfr_host_tgkill(int pid, int tid, int signo);
 int mfr_host_kill(int pid, int signo);
+// kill, tkill, tgkill or pidfd_send_signal (with the replica's pid for its third argument) by a guest of these uids, with or
+// without CAP_KILL: the call's result, or -ENOSYS when this thread cannot be such a one.
+int64_t mfr_host_send_as(uint32_t number, const int64_t *_Nonnull arguments, uint32_t ruid, uint32_t euid, int may_kill);
+// Waits until a replica of the set dies (mfr_replica.alive), as soon as the kernel has ended its last call: 1, or
+// 0 when there may be others to wait for; -errno when the kernel cannot (before Linux 5.16).
+int mfr_host_wait_for_death(void *_Nonnull base);
 // Queues the given raw siginfo (128 bytes); the kernel refuses codes >= 0 with -EPERM.
 int mfr_host_sigqueueinfo(int pid, int signo, const void *_Nonnull siginfo);
 
@@ -215,6 +268,8 @@ void mfr_host_set_mask(uint64_t mask);
 // Waits for a signal of `mask`: its number (siginfo filled), -EAGAIN on time-out, -EINTR.
 int mfr_host_sigwait(uint64_t mask, void *_Nonnull siginfo, int64_t timeout_ns);
 // 0 default, 1 ignored, 2 handled
+int mfr_host_signal_fd(void); // readable while any blocked signal is pending; -errno
+int mfr_host_wait_readable(int fd);
 int mfr_host_disposition(int signo);
 void mfr_host_set_default(int signo);
 void mfr_host_set_ignored(int signo);
@@ -251,13 +306,25 @@ int mfr_host_listen(const char *_Nonnull path); // UNIX stream socket, mode 0600
 int mfr_host_connect(const char *_Nonnull path);
 int mfr_host_accept(int fd);
 int mfr_host_no_core(void);
+// Comes before the replicas when processors are short, if it may (CAP_SYS_NICE): they wait for its decisions.
+void mfr_host_hurry(void);
+// As many descriptors as this process may give itself.
+void mfr_host_raise_descriptor_limit(void);
 int mfr_host_getitimer(int which, void *_Nonnull out32);
 int mfr_host_setitimer(int which, const void *_Nonnull in32, void *_Nonnull out32);
 // Processor time of a process: in user mode, or all of it; 0 when it is gone.
 uint64_t mfr_host_cpu_ns(int pid, int user_only);
-// timer_create: `event` is a struct sigevent of 64 bytes, or NULL; the thread that it may name is this process.
+// What the guest's clock of processor time says when its leader has used `own` (calls/usage.c).
+static inline uint64_t mfr_host_usage_clock(void *_Nonnull base, int32_t leader, uint64_t own) {
+  const struct mfr_usage *u = &mfr_header_of(base)->usage[MFR_USAGE_CLOCKS];
+  uint64_t told = own + (u->pid == leader ? u->base : u->last > own ? u->last - own : 0);
+  return told > u->last ? told : u->last;
+}
+// timer_create: `event` is a struct sigevent of 64 bytes, or NULL; the thread that it may name is the guest's.
 // Returns the kernel's number, or -errno.
 int mfr_host_timer_create(int clock, const void *_Nullable event);
+// The thread that a struct sigevent names, 0 if none.
+int mfr_host_event_thread(const void *_Nonnull event);
 int mfr_host_timer_settime(int timer, int flags, const void *_Nonnull in32, void *_Nonnull out32);
 int mfr_host_timer_gettime(int timer, void *_Nonnull out32);
 int mfr_host_timer_getoverrun(int timer);
@@ -268,8 +335,28 @@ int mfr_host_subreaper(int on); // on < 0: tells
 int mfr_host_has_file_caps(const char *_Nonnull path);
 void mfr_host_thread_name(const char *_Nonnull name);
 // Replaces the command line shown by ps (argv area) and the thread name.
+// Sends a descriptor to the datagram socket with this abstract address (n bytes, the first one 0). 0 or -errno.
+int mfr_host_send_descriptor(int descriptor, const void *_Nonnull address, size_t n);
+// /proc/self/cmdline shows these bytes from now on. 0 or -errno (-EINVAL: a kernel without checkpoint and restore).
+// Not from two threads at once.
+int mfr_host_show_command_line(const void *_Nonnull bytes, size_t n);
 char *_Nullable *_Nonnull mfr_host_environ(void);
 int mfr_host_start_thread(void (*_Nonnull body)(void *_Nonnull), void *_Nonnull context);
+// inotify(7). Descriptor or -errno; says whether a watch for openings of the file is there.
+int mfr_host_inotify(void);
+int mfr_host_watch_open(int fd, const char *_Nonnull path);
 void mfr_host_exit(int status) __attribute__((noreturn));
+
+// ---- broken pages of the buffer (buffer.c) ---------------------------------------------------------
+// From now on a fault of this process at a page of the buffer is repaired (anchor), or told and died of (coordinator).
+void mfr_host_guard_buffer(void *_Nonnull base, int anchor);
+// In each thread of the anchor, whose signals are blocked otherwise.
+void mfr_host_open_bus(void);
+uint64_t mfr_host_always_open(void); // signals that are never blocked
+// Anchor: keeps in mind what may have to be restored; does what a replica or a coordinator has called for.
+void mfr_host_remember(void);
+void mfr_host_check_alarm(void);
+// 1: somebody has sent this process a SIGBUS; its siginfo (128 bytes).
+int mfr_host_sent_bus(void *_Nonnull siginfo);
 
 #endif

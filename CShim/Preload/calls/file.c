@@ -123,6 +123,7 @@ long mfr_call_ioctl(struct mfr_call *c) {
 
 long mfr_call_lseek(struct mfr_call *c) {
   struct mfr_row row = mfr_rows[c->nr];
+  if (unlikely(mfr_self.proc_fds)) mfr_proc_seek(c->a[0], c->a[1]);
   // Only a move relative to where we are cannot simply be made again.
   if ((u32)c->a[2] != 1 || c->a[1] == 0) row.commit = REPEAT;
   return mfr_shared_as(c, &row);
@@ -160,144 +161,9 @@ static long own_pid_link(struct mfr_call *c, u32 path_at, long result) {
 long mfr_call_readlink(struct mfr_call *c) { return own_pid_link(c, 0, mfr_shared(c)); }
 long mfr_call_readlinkat(struct mfr_call *c) { return own_pid_link(c, 1, mfr_shared(c)); }
 
-// ---- files of /proc that show pids ---------------------------------------------------------------------
-// The leader gives a copy that shows the guest: its pid and its parent, its signals. It is what the file said
-// when it was opened; a program that keeps such a file open and reads it again sees that again.
-#define PROC_BYTES 16384u
-
-struct text {
-  char *at;
-  u32 n;
-};
-static void put(struct text *out, const char *s, u64 n) {
-  if (out->n + n > PROC_BYTES) n = PROC_BYTES - out->n;
-  memcpy(out->at + out->n, s, n);
-  out->n += (u32)n;
-}
-static void put_number(struct text *out, u64 value) {
-  char digits[24];
-  put(out, digits, mfr_format(digits, value));
-}
-static void put_mask(struct text *out, u64 mask) {
-  for (int shift = 60; shift >= 0; shift -= 4) put(out, &"0123456789abcdef"[mask >> shift & 15], 1);
-}
-
-static u64 handled(int ignored) {
-  u64 set = 0;
-  for (u32 s = 1; s < MFR_NSIG; s++)
-    if (ignored ? mfr_self.action[s].handler == 1 : mfr_self.action[s].handler > 1) set |= SIG_BIT(s);
-  return set;
-}
-
-// "Name:\tvalue" in lines.
-static void show_status(const char *in, u32 n, struct text *out) {
-  static const char *const names[] = {"Tgid:\t", "Pid:\t", "NStgid:\t", "NSpid:\t", "PPid:\t",
-                                      "SigPnd:\t", "ShdPnd:\t", "SigBlk:\t", "SigIgn:\t", "SigCgt:\t"};
-  for (u32 i = 0; i < n;) {
-    u32 end = i;
-    while (end < n && in[end] != '\n') end++;
-    u32 k = 0;
-    while (k < sizeof names / sizeof *names && !mfr_streq_prefix(in + i, names[k])) k++;
-    if (k == sizeof names / sizeof *names) {
-      put(out, in + i, end - i);
-    } else {
-      put(out, names[k], mfr_strlen(names[k]));
-      if (k < 4) put_number(out, (u64)mfr_self.vpid);
-      else if (k == 4) put_number(out, (u64)mfr_self.h->anchor_ppid);
-      else put_mask(out, k == 5 ? 0 : k == 6 ? mfr_pending(~0ull) : k == 7 ? mfr_self.vmask : handled(k == 8));
-    }
-    put(out, "\n", end < n);
-    i = end + 1;
-  }
-}
-
-// "pid (name) state ppid …": the name may hold anything.
-static void show_stat(const char *in, u32 n, struct text *out) {
-  u32 name = 0, close = 0, i;
-  while (name < n && in[name] != ' ') name++;
-  for (i = 0; i < n; i++)
-    if (in[i] == ')') close = i;
-  put_number(out, (u64)mfr_self.vpid);
-  u32 ppid = close + 4; // ") S "
-  if (close < name || ppid >= n) {
-    put(out, in + name, n - name);
-    return;
-  }
-  put(out, in + name, ppid - name);
-  put_number(out, (u64)mfr_self.h->anchor_ppid);
-  for (i = ppid; i < n && in[i] != ' '; i++) {}
-  put(out, in + i, n - i);
-}
-
-static const struct proc_file {
-  const char *name;
-  void (*show)(const char *in, u32 n, struct text *out);
-} proc_files[] = {
-    {"/status", show_status},
-    {"/stat", show_stat},
-};
-
-struct proc_ctx {
-  const struct proc_file *file;
-  int thread;
-  u32 flags;
-};
-static u64 proc_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
-  (void)c;
-  const struct proc_ctx *x = ctx;
-  *hash = mfr_mix((u64)(x->file - proc_files), x->flags);
-  return 0;
-}
-static long proc_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
-  (void)c;
-  const struct proc_ctx *x = ctx;
-  static char in[PROC_BYTES + 1], shown[PROC_BYTES], path[64];
-  struct text out = {shown, 0};
-  if (data && t->retry) { // what a dead leader has left half made
-    long left = mfr_lowest_free(0);
-    if (SYS2(fcntl, left, 1 /* F_GETFD */) >= 0) SYS1(close, left);
-  }
-  const char *to = x->thread ? "/proc/thread-self" : "/proc/self";
-  memcpy(path, to, mfr_strlen(to));
-  memcpy(path + mfr_strlen(to), x->file->name, mfr_strlen(x->file->name) + 1);
-  long fd = SYS4(openat, -100, path, 02000000 /* O_CLOEXEC */, 0);
-  if (fd < 0) return fd;
-  u32 n = 0;
-  long r;
-  while (n < PROC_BYTES && (r = SYS3(read, fd, in + n, PROC_BYTES - n)) > 0) n += (u32)r;
-  SYS1(close, fd);
-  in[n] = 0;
-  x->file->show(in, n, &out);
-  fd = SYS2(memfd_create, x->file->name + 1, x->flags & 02000000 ? 1 : 0);
-  if (fd < 0) return fd;
-  SYS4(pwrite64, fd, shown, out.n, 0);
-  SYS2(fchmod, fd, 0444);
-  mfr_self.me->in_sum += n;
-  mfr_self.me->out_sum += out.n;
-  mfr_fd_set(fd);
-  return fd;
-}
-static u32 proc_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)ctx, (void)data, (void)result;
-  return 0;
-}
-static void proc_consume(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)ctx, (void)data, (void)result;
-}
-static const struct mfr_shape proc_shape = {proc_prepare, proc_produce, proc_used, proc_consume, NULL};
-
 static long open_path(struct mfr_call *c, u32 path_at) {
-  struct proc_ctx x = {NULL, 0, (u32)c->a[path_at + 1]};
-  if (MFR_TRY()) {
-    const char *rest = mfr_own_proc((const char *)c->a[path_at], &x.thread);
-    for (u32 i = 0; rest && i < sizeof proc_files / sizeof *proc_files; i++)
-      if (mfr_streq_prefix(rest, proc_files[i].name) && !rest[mfr_strlen(proc_files[i].name)]) x.file = &proc_files[i];
-    MFR_TRY_END();
-  } else x.file = NULL;
-  if (likely(!x.file) || (x.flags & 010200003)) return mfr_shared(c); // O_PATH, O_DIRECTORY, for writing
-  struct mfr_row row = mfr_rows[c->nr];
-  row.commit = REPEAT;
-  return mfr_lane_call_as(c, &row, &proc_shape, &x);
+  long r;
+  return mfr_proc_open(c, path_at, &r) ? r : mfr_shared(c);
 }
 long mfr_call_open(struct mfr_call *c) { return open_path(c, 0); }
 long mfr_call_openat(struct mfr_call *c) { return open_path(c, 1); }

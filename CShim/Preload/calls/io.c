@@ -5,17 +5,6 @@
 #define MOST 0x7ffff000u // MAX_RW_COUNT: what one call of the kernel moves
 #define MOST_IOVECS 1024u
 
-static u64 no_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
-  (void)c, (void)ctx, (void)hash;
-  return 0;
-}
-static u32 no_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)ctx, (void)data, (void)result;
-  return 0;
-}
-static void no_consume(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)ctx, (void)data, (void)result;
-}
 static long file_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
   (void)ctx, (void)t, (void)data;
   static u64 st[18];
@@ -24,7 +13,7 @@ static long file_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *
   int memory = type == 0020000 && (st[5] >> 8 & 0xfff) == 1; // /dev/zero and its like
   return type == 0100000 || type == 0060000 || memory;
 }
-static const struct mfr_shape file_shape = {no_prepare, file_produce, no_used, no_consume, NULL};
+static const struct mfr_shape file_shape = {mfr_no_prepare, file_produce, mfr_no_used, mfr_no_consume, NULL};
 
 // Asked in the lane: a descriptor's file is one and the same for all replicas only at the same slot.
 static int is_file(const struct mfr_call *c) {
@@ -65,7 +54,7 @@ static long rest_of(const struct mfr_call *c, u64 skip, struct mfr_iovec *rest) 
 
 // position: index of the offset argument; 0: reads at the file's own offset.
 __attribute__((noinline)) static long large(struct mfr_call *c, int vector, u32 position, u64 size) {
-  static struct mfr_iovec rest[MOST_IOVECS];
+  struct mfr_iovec *rest = mfr_self.thread->iov;
   if (size > MOST) size = MOST;
   long r = mfr_shared(c);
   if (r != (long)MFR_CHUNK_MAX || !is_file(c)) return r;
@@ -94,6 +83,7 @@ __attribute__((noinline)) static long large(struct mfr_call *c, int vector, u32 
 }
 
 long mfr_call_read(struct mfr_call *c) {
+  if (unlikely(mfr_is_signalfd(c->a[0]))) return mfr_signalfd_read(c);
   if (likely((u64)c->a[2] <= MFR_CHUNK_MAX)) return mfr_shared(c);
   return large(c, 0, 0, (u64)c->a[2]);
 }
@@ -106,6 +96,24 @@ static long read_vector(struct mfr_call *c, u32 position) {
   if (likely(size <= MFR_CHUNK_MAX)) return mfr_shared(c);
   return large(c, 1, position, size);
 }
-long mfr_call_readv(struct mfr_call *c) { return read_vector(c, 0); }
+long mfr_call_readv(struct mfr_call *c) {
+  if (likely(!mfr_is_signalfd(c->a[0]))) return read_vector(c, 0);
+  struct mfr_call q = *c; // into the first piece: fewer signals than there might be
+  q.nr = __NR_read;
+  if (MFR_TRY()) {
+    const struct mfr_iovec *v = (const struct mfr_iovec *)c->a[1];
+    q.a[1] = (long)v->base, q.a[2] = c->a[2] > 0 ? (long)v->len : 0;
+    MFR_TRY_END();
+  } else return -MFR_EFAULT;
+  long r = mfr_signalfd_read(&q);
+  c->signo = q.signo, c->info = q.info;
+  return r;
+}
 long mfr_call_preadv(struct mfr_call *c) { return read_vector(c, 3); }
 long mfr_call_preadv2(struct mfr_call *c) { return read_vector(c, 3); }
+
+long mfr_call_write(struct mfr_call *c) {
+  long r = mfr_shared(c);
+  if (unlikely(mfr_self.proc_fds) && r > 0) mfr_proc_written(c, r);
+  return r;
+}

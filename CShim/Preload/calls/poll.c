@@ -117,9 +117,10 @@ static int wait_fill(struct wait_ctx *x, u8 *data) {
 }
 static long wait_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
   (void)c;
+  if (unlikely(mfr_self.signalfds)) mfr_signalfd_sync();
   struct wait_ctx *x = ctx;
   int joiner = 0;
-  if (x->timeout && x->timeout != FOREVER && !x->deadline) x->deadline = mfr_now() + x->timeout;
+  if (x->timeout && x->timeout != FOREVER && !x->deadline) x->deadline = mfr_call_started() + x->timeout;
   if (data && !wait_fill(x, data)) return -MFR_EFAULT;
   if (x->timeout && worth_a_look(t, data)) {
     long r = wait_once(x, t, data, 0, &joiner);
@@ -270,10 +271,11 @@ static u64 epoll_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
   return 64 + (u64)(x->max < MOST_EVENTS ? x->max : MOST_EVENTS) * EVENT;
 }
 static long epoll_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
+  if (unlikely(mfr_self.signalfds)) mfr_signalfd_sync();
   struct epoll_ctx *x = ctx;
   int joiner = 0;
   u32 max = data && x->max > MOST_EVENTS ? MOST_EVENTS : x->max;
-  if (x->timeout && x->timeout != FOREVER && !x->deadline) x->deadline = mfr_now() + x->timeout;
+  if (x->timeout && x->timeout != FOREVER && !x->deadline) x->deadline = mfr_call_started() + x->timeout;
   if (data) {
     for (u32 i = 0; i < max; i++) {
       u32 mark = UNWRITTEN;
@@ -350,7 +352,7 @@ static long sleep_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 
   (void)c;
   struct sleep_ctx *x = ctx;
   int joiner;
-  if (!x->until) x->until = clock_now(x->clock) + x->length;
+  if (!x->until) x->until = clock_now(x->clock) + x->length - (mfr_now() - mfr_call_started());
   struct mfr_timespec ts;
   set_time(&ts, x->until);
   long a[6] = {x->clock, 1 /* TIMER_ABSTIME */, (long)&ts, 0, 0, 0}, r;
@@ -362,15 +364,11 @@ static long sleep_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 
   if (data) __builtin_memcpy(data, &x->left, 8);
   return r;
 }
-static u32 sleep_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)ctx, (void)data, (void)result;
-  return 8;
-}
 static void sleep_consume(struct mfr_call *c, void *ctx, const u8 *data, long result) {
   (void)c, (void)result;
   __builtin_memcpy(&((struct sleep_ctx *)ctx)->left, data, 8);
 }
-static const struct mfr_shape sleep_shape = {sleep_prepare, sleep_produce, sleep_used, sleep_consume, NULL};
+static const struct mfr_shape sleep_shape = {sleep_prepare, sleep_produce, mfr_eight_used, sleep_consume, NULL};
 
 static long sleep_call(struct mfr_call *c, i32 clock, int absolute, u64 at, u64 rem) {
   struct mfr_timespec ts = {0, 0};

@@ -3,22 +3,20 @@
 #include "../shim.h"
 
 // ---- a call with no data: only its place in the lane matters -------------------------------------------
-static u64 no_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
-  (void)c, (void)ctx, (void)hash;
-  return 0;
-}
-static u32 no_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)ctx, (void)data, (void)result;
-  return 0;
-}
-static void no_consume(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)ctx, (void)data, (void)result;
-}
 static long zero_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
   (void)c, (void)ctx, (void)t, (void)data;
   return 0;
 }
-static const struct mfr_shape mark = {no_prepare, zero_produce, no_used, no_consume, NULL};
+static const struct mfr_shape mark = {mfr_no_prepare, zero_produce, mfr_no_used, mfr_no_consume, NULL};
+
+// The anchor stops the guest by itself, unless it blocks the signal.
+#define STOP_SIGNALS (SIG_BIT(MFR_SIGTSTP) | SIG_BIT(MFR_SIGTTIN) | SIG_BIT(MFR_SIGTTOU))
+static long mask_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
+  (void)c, (void)ctx, (void)t, (void)data;
+  mfr_store_release64(&mfr_self.h->sig_blocked, mfr_self.vmask);
+  return 0;
+}
+static const struct mfr_shape mask_shape = {mfr_no_prepare, mask_produce, mfr_no_used, mfr_no_consume, NULL};
 
 // A slot that only takes a signal (see dispatch.c). An argument of 1: the leader was not at a call; the others
 // may be anywhere between the same two. The anchor, too, kicks those that still stand there.
@@ -65,7 +63,7 @@ static long action_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8
   if (handler == 1 || (handler == 0 && mfr_is_default_ignored((u32)c->a[0]))) mfr_signal_discard((u32)c->a[0]);
   return 0;
 }
-static const struct mfr_shape action_shape = {action_prepare, action_produce, no_used, no_consume, NULL};
+static const struct mfr_shape action_shape = {action_prepare, action_produce, mfr_no_used, mfr_no_consume, NULL};
 
 long mfr_call_rt_sigaction(struct mfr_call *c) {
   u32 signo = (u32)c->a[0];
@@ -123,7 +121,8 @@ long mfr_call_rt_sigprocmask(struct mfr_call *c) {
     } else return -MFR_EFAULT;
   }
   // Whoever unblocks something may get a signal now: that must happen at one place in the lane.
-  if (was & ~mfr_self.vmask) mfr_lane_call(c, &mark, NULL);
+  int stops = ((was ^ mfr_self.vmask) & STOP_SIGNALS) != 0;
+  if ((was & ~mfr_self.vmask) || stops) mfr_lane_call(c, stops ? &mask_shape : &mark, NULL);
   if (mfr_self.rerun) mfr_self.vmask = was;
   return 0;
 }
@@ -132,14 +131,6 @@ long mfr_call_rt_sigprocmask(struct mfr_call *c) {
 struct pending_ctx {
   u64 set;
 };
-static u64 eight_prepare(struct mfr_call *c, void *ctx, u64 *hash) {
-  (void)c, (void)ctx, (void)hash;
-  return 8;
-}
-static u32 eight_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)ctx, (void)data, (void)result;
-  return 8;
-}
 static long pending_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
   (void)c, (void)t;
   struct pending_ctx *x = ctx;
@@ -151,7 +142,7 @@ static void pending_consume(struct mfr_call *c, void *ctx, const u8 *data, long 
   (void)c, (void)result;
   __builtin_memcpy(&((struct pending_ctx *)ctx)->set, data, 8);
 }
-static const struct mfr_shape pending_shape = {eight_prepare, pending_produce, eight_used, pending_consume, NULL};
+static const struct mfr_shape pending_shape = {mfr_eight_prepare, pending_produce, mfr_eight_used, pending_consume, NULL};
 
 long mfr_call_rt_sigpending(struct mfr_call *c) {
   struct pending_ctx x = {0};
@@ -175,7 +166,7 @@ static long pause_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 
                 : mfr_blocking_step(NULL, __NR_pause, none, &joiner);
   return data && joiner ? MFR_AGAIN : r;
 }
-static const struct mfr_shape pause_shape = {no_prepare, pause_produce, no_used, no_consume, NULL};
+static const struct mfr_shape pause_shape = {mfr_no_prepare, pause_produce, mfr_no_used, mfr_no_consume, NULL};
 
 long mfr_call_pause(struct mfr_call *c) { return mfr_lane_call(c, &pause_shape, NULL); }
 
@@ -224,7 +215,7 @@ static long wait_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *
     int joiner;
     long r = mfr_blocking_step(data ? t : NULL, __NR_ppoll, a, &joiner);
     if (joiner || (r == MFR_AGAIN && !data)) return MFR_AGAIN;
-    if (r == -MFR_EINTR) return r;
+    if (r == -MFR_EINTR || r == MFR_PARK) return r;
   }
 }
 static u32 wait_used(struct mfr_call *c, void *ctx, const u8 *data, long result) {
@@ -253,7 +244,10 @@ long mfr_call_rt_sigtimedwait(struct mfr_call *c) {
   } else return -MFR_EFAULT;
   if (timed && (ts.sec < 0 || ts.nsec < 0 || ts.nsec > 999999999)) return -MFR_EINVAL;
   if (timed) x.deadline = mfr_now() + (u64)ts.sec * 1000000000ull + (u64)ts.nsec;
+  mfr_self.thread->sigwait = x.set;
   long r = mfr_lane_call(c, &wait_shape, &x);
+  mfr_self.thread->sigwait = 0;
+  if (r > 0) mfr_timer_taken(&x.info);
   if (r > 0 && c->a[1]) {
     x.info.pad = 0;
     if (MFR_TRY()) {
@@ -267,22 +261,24 @@ long mfr_call_rt_sigtimedwait(struct mfr_call *c) {
 // ---- sending to oneself --------------------------------------------------------------------------------------
 struct raise_ctx {
   u32 signo;
+  i32 target; // the thread that it is for, 0: the process
   struct mfr_siginfo info;
 };
 static long raise_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
   (void)c, (void)t, (void)data;
   struct raise_ctx *x = ctx;
   // Only sigqueue is told that the queue is full: kill loses what it cannot keep.
-  long r = x->signo ? mfr_raise_self_in_lane(x->signo, &x->info) : 0;
+  long r = x->signo ? mfr_raise_self_in_lane(x->signo, &x->info, x->target) : 0;
   return x->info.code == 0 || x->info.code == -6 ? 0 : r;
 }
-static const struct mfr_shape raise_shape = {no_prepare, raise_produce, no_used, no_consume, NULL};
+static const struct mfr_shape raise_shape = {mfr_no_prepare, raise_produce, mfr_no_used, mfr_no_consume, NULL};
 
-static long raise_self(struct mfr_call *c, i32 signo, i32 code, const void *info) {
+static long raise_self(struct mfr_call *c, i32 signo, i32 code, const void *info, i32 target) {
   if (signo < 0 || signo >= (i32)MFR_NSIG) return -MFR_EINVAL;
   struct raise_ctx x;
   memset(&x, 0, sizeof x);
   x.signo = (u32)signo;
+  x.target = target;
   if (info) {
     long bad = 0;
     if (MFR_TRY()) {
@@ -297,32 +293,49 @@ static long raise_self(struct mfr_call *c, i32 signo, i32 code, const void *info
   }
   x.info.signo = signo;
   if (signo == MFR_SIGKILL) mfr_guest_dies(MFR_SIGKILL);
-  if (signo == MFR_SIGSTOP || ((signo == 20 || signo == 21 || signo == 22) && mfr_self.action[signo].handler == 0))
-    return mfr_shared(c); // job control is the anchor's: the signal goes to its pid
+  // Job control is the anchor's: the signal goes to its pid.
+  if (signo == MFR_SIGSTOP || (mfr_is_default_stop((u32)signo) && !(mfr_self.vmask & SIG_BIT(signo)))) {
+    return mfr_stop_call(c, (u32)signo);
+  }
   return mfr_lane_call(c, &raise_shape, &x);
 }
 
 static int is_me(i32 pid) { return pid == mfr_self.vpid; }
 
+// A thread of the guest: 1, and who a signal for it is for.
+static int is_thread(i32 tid, i32 *target) {
+  *target = mfr_self.threaded ? tid : 0;
+  return is_me(tid) || mfr_thread_of(tid);
+}
+
 long mfr_call_kill(struct mfr_call *c) {
-  if (is_me((i32)c->a[0])) return raise_self(c, (i32)c->a[1], 0, NULL);
-  return mfr_shared(c);
+  if (is_me((i32)c->a[0])) return raise_self(c, (i32)c->a[1], 0, NULL, 0);
+  u32 signo = (u32)c->a[1];
+  int own_group = 0;
+  long r = mfr_send(c, &own_group);
+  // The whole group stops, and this process with it.
+  int stops = own_group && signo && signo < MFR_NSIG && mfr_is_default_stop(signo) && !(mfr_self.vmask & SIG_BIT(signo));
+  if (likely(!stops) || r != 0 || c->signo || mfr_self.rerun) return r;
+  return mfr_stop_call(c, signo);
 }
 long mfr_call_tkill(struct mfr_call *c) {
-  if (is_me((i32)c->a[0])) return raise_self(c, (i32)c->a[1], -6, NULL);
-  return mfr_shared(c);
+  i32 target;
+  if (is_thread((i32)c->a[0], &target)) return raise_self(c, (i32)c->a[1], -6, NULL, target);
+  return mfr_send(c, NULL);
 }
 long mfr_call_tgkill(struct mfr_call *c) {
-  if (is_me((i32)c->a[0]) && is_me((i32)c->a[1])) return raise_self(c, (i32)c->a[2], -6, NULL);
-  return mfr_shared(c);
+  i32 target;
+  if (is_me((i32)c->a[0]) && is_thread((i32)c->a[1], &target)) return raise_self(c, (i32)c->a[2], -6, NULL, target);
+  return mfr_send(c, NULL);
 }
 long mfr_call_rt_sigqueueinfo(struct mfr_call *c) {
-  if (is_me((i32)c->a[0])) return raise_self(c, (i32)c->a[1], 0, (const void *)c->a[2]);
+  if (is_me((i32)c->a[0])) return raise_self(c, (i32)c->a[1], 0, (const void *)c->a[2], 0);
   return mfr_shared(c);
 }
 long mfr_call_rt_tgsigqueueinfo(struct mfr_call *c) {
-  if (is_me((i32)c->a[0]) && is_me((i32)c->a[1]))
-    return raise_self(c, (i32)c->a[2], 0, (const void *)c->a[3]);
+  i32 target;
+  if (is_me((i32)c->a[0]) && is_thread((i32)c->a[1], &target))
+    return raise_self(c, (i32)c->a[2], 0, (const void *)c->a[3], target);
   return mfr_shared(c);
 }
 

@@ -305,7 +305,7 @@ static long plain(struct mfr_call *c, int sending) {
   } else x.hdr.name = 0;
   long r = msg_call(c, &x);
   // MSG_WAITALL: a slot holds only part of it.
-  while ((x.flags & 0x100) && r > 0 && (u64)r < (u64)c->a[2] && (u64)r % RECV_MOST == 0 && !c->signo) {
+  while ((x.flags & 0x100) && r > 0 && (u64)r < (u64)c->a[2] && ((u64)r % RECV_MOST == 0 || c->kicked) && !c->signo) {
     struct msg_ctx more = x;
     more.one.base = (u64)c->a[1] + (u64)r;
     more.one.len = (u64)c->a[2] - (u64)r;

@@ -68,10 +68,7 @@ static u32 splice_used(struct mfr_call *c, void *ctx, const u8 *data, long resul
   (void)c, (void)ctx, (void)data, (void)result;
   return 128;
 }
-static void splice_consume(struct mfr_call *c, void *ctx, const u8 *data, long result) {
-  (void)c, (void)ctx, (void)data, (void)result;
-}
-static const struct mfr_shape splice_shape = {splice_prepare, splice_produce, splice_used, splice_consume, NULL};
+static const struct mfr_shape splice_shape = {splice_prepare, splice_produce, splice_used, mfr_no_consume, NULL};
 
 // Offset of a file that is not given one: asked for, and set afterwards, as calls of their own.
 static i64 position(long fd) {

@@ -67,24 +67,64 @@ long mfr_call_getitimer(struct mfr_call *c) {
 }
 
 // ---- timer_create and its like ---------------------------------------------------------------------------
-// Clocks that run for the anchor as for the guest: not those of processor time.
-#define COMMON_CLOCKS (1u << 0 | 1u << 1 | 1u << 7 | 1u << 8 | 1u << 9 | 1u << 11)
-
-long mfr_call_timer_create(struct mfr_call *c) {
-  u32 clock = (u32)c->a[0];
-  if (clock >= 32 || !(COMMON_CLOCKS >> clock & 1)) {
-    mfr_go_native("uses a timer of processor time", c->frame);
-    return mfr_gate(c->nr, c->a[0], c->a[1], c->a[2], 0, 0, 0);
+// SIGEV_THREAD_ID names a thread of the guest's, whom the anchor does not know.
+static int names_no_thread(const struct mfr_call *c) {
+  i32 event[5] = {0};
+  if (c->a[1] && MFR_TRY()) {
+    memcpy(event, (const void *)c->a[1], sizeof event);
+    MFR_TRY_END();
   }
+  return (event[3] & 4) && !mfr_is_own_id(event[4]);
+}
+
+// A clock of processor time of the guest itself is said to be one of two, by whatever name the guest calls it: the
+// anchor reckons with what the leaders have used. Any other clock runs for the anchor as for the guest.
+long mfr_call_timer_create(struct mfr_call *c) {
+  u32 own = mfr_own_cpu_clock((u32)c->a[0]);
+  if (own) c->a[0] = (long)own;
+  if (names_no_thread(c)) return -MFR_EINVAL;
   return timer_call(c, 1, 64, 2, 4, 0);
 }
+// How often a timer had expired unheard when its last signal was taken: each replica knows, as all take it at one place.
+#define COUNTED 64u
+static struct { i32 timer, overrun; } counted[COUNTED];
+static u32 counts;
+static u32 count_of(i32 timer) {
+  u32 i = 0;
+  while (i < counts && counted[i].timer != timer) i++;
+  return i;
+}
+static void forget_count(i32 timer) {
+  u32 i = count_of(timer);
+  if (i < counts) counted[i] = counted[--counts];
+}
+void mfr_timer_taken(const struct mfr_siginfo *info) {
+  if (likely(info->code != -2 /* SI_TIMER */)) return;
+  u32 i = count_of(info->u.rt.pid); // where a timer's number is
+  if (i == COUNTED) return;
+  counts += i == counts;
+  counted[i].timer = info->u.rt.pid;
+  counted[i].overrun = (i32)info->u.rt.uid;
+}
+
 long mfr_call_timer_settime(struct mfr_call *c) {
   if (!c->a[2]) return -MFR_EINVAL;
-  return timer_call(c, 2, 32, 3, 32, 32);
+  long r = timer_call(c, 2, 32, 3, 32, 32);
+  if (r == 0) forget_count((i32)c->a[0]);
+  return r;
 }
 long mfr_call_timer_gettime(struct mfr_call *c) { return timer_call(c, 0, 0, 1, 32, 0); }
-long mfr_call_timer_getoverrun(struct mfr_call *c) { return timer_call(c, 0, 0, 0, 0, 0); }
-long mfr_call_timer_delete(struct mfr_call *c) { return timer_call(c, 0, 0, 0, 0, 0); }
+long mfr_call_timer_getoverrun(struct mfr_call *c) {
+  long r = timer_call(c, 0, 0, 0, 0, 0);
+  u32 i = count_of((i32)c->a[0]);
+  if (r < 0 || (i == counts && counts == COUNTED)) return r;
+  return i < counts ? counted[i].overrun : 0;
+}
+long mfr_call_timer_delete(struct mfr_call *c) {
+  long r = timer_call(c, 0, 0, 0, 0, 0);
+  if (r == 0) forget_count((i32)c->a[0]);
+  return r;
+}
 
 // Leaving the lane, alone: from now on interval timers are the kernel's business.
 void mfr_timers_to_kernel(void) {

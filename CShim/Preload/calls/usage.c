@@ -5,7 +5,7 @@
 #define RUSAGE_WORDS 18u // struct rusage
 enum { WORD_MAXRSS = 4 };
 // Indices of mfr_header.usage: words of struct rusage as they are, its two times in words 0 and 2; then:
-enum { USAGE_TIMES = 20, USAGE_CLOCKS = 22 };
+enum { USAGE_TIMES = 20, USAGE_CLOCKS = MFR_USAGE_CLOCKS };
 
 // Leader, or alone.
 u64 mfr_usage_told(u32 index, u64 own) {
@@ -77,6 +77,23 @@ long mfr_call_getrusage(struct mfr_call *c) {
   x.bytes = sizeof x.word;
   long r = mfr_lane_call(c, &rusage_shape, &x);
   return r == 0 && !c->a[1] ? -MFR_EFAULT : give(c, &x, 1, r);
+}
+
+// What the guest goes on from in a new buffer.
+void mfr_usage_hand_over(struct mfr_header *h) {
+  u64 w[RUSAGE_WORDS], ticks[4];
+  if (SYS2(getrusage, 0, w) == 0) {
+    h->usage[0].last = w[0] * 1000000 + w[1];
+    h->usage[2].last = w[2] * 1000000 + w[3];
+    for (u32 i = WORD_MAXRSS; i < RUSAGE_WORDS; i++) h->usage[i].last = w[i];
+  }
+  if (SYS2(getrusage, -1, w) == 0) memcpy(h->child_usage, w, sizeof h->child_usage);
+  if (SYS1(times, ticks) > 0) h->usage[USAGE_TIMES].last = ticks[0], h->usage[USAGE_TIMES + 1].last = ticks[1];
+  for (u32 i = 0; i < 2; i++) {
+    struct mfr_timespec t;
+    if (SYS2(clock_gettime, 2 + i, &t) == 0)
+      h->usage[USAGE_CLOCKS + ((2 + i) & 1)].last = (u64)t.sec * 1000000000ull + (u64)t.nsec;
+  }
 }
 
 // ---- times -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,120 @@
+import Testing
+
+@testable import MFRCore
+
+@Suite("What holds growth up")
+struct GrowthTests {
+  private static func short(needed: UInt64, free: UInt64) -> Surroundings {
+    Surroundings(memory: { _ in Surroundings.Memory(needed: needed << 20, free: free << 20) })
+  }
+
+  @Test("When memory is short nothing is cloned, and status says why; when it is not any more, it is")
+  func memory() {
+    var scenario = Scenario()
+    scenario.bury(2)
+    var actions = scenario.plan(in: Self.short(needed: 2100, free: 1300))
+    #expect(actions.clones.isEmpty)
+    #expect(actions.events.map(\.name) == ["growth"])
+    let reason = scenario.set.growthReason(scenario.view)
+    #expect(reason == "memory is short: a replica needs 2100 MB, 1300 MB are free")
+    #expect(Protection.of(scenario.view, growth: reason).reason == "2 of 3 replicas; \(reason)")
+    #expect(scenario.set.wait != nil)
+    actions = scenario.plan(after: .seconds(1), in: Self.short(needed: 2100, free: 2200))
+    #expect(actions.clones.count == 1)
+    #expect(scenario.set.growthReason(scenario.view) == "")
+  }
+
+  @Test("When memory runs out a duplicate leaves before the kernel kills somebody; never the last one")
+  func shedding() {
+    var scenario = Scenario()
+    let low = Surroundings(memory: { _ in Surroundings.Memory(needed: 100, free: 9, reserve: 10) })
+    let actions = scenario.plan(after: .seconds(1), in: low)
+    #expect(actions.contains(.kill(ReplicaIndex(2), leaving: true)))
+    #expect(actions.kills.count == 1 && actions.clones.isEmpty)
+    scenario.die(2)
+    #expect(scenario.plan(after: .milliseconds(1), in: low).events.first?.cause?.kind == "memory")
+    scenario.bury(2)
+    #expect(scenario.plan(after: .seconds(1), in: low).kills == [ReplicaIndex(1)])
+    scenario.die(1)
+    _ = scenario.plan(after: .milliseconds(1), in: low)
+    scenario.bury(1)
+    for _ in 0..<5 { #expect(scenario.plan(after: .seconds(40), in: low).kills.isEmpty) }
+    #expect(scenario.set.growthReason(scenario.view).hasPrefix("memory is short"))
+  }
+
+  @Test("The user may have it tried at once")
+  func restore() {
+    var scenario = Scenario()
+    scenario.bury(2)
+    for _ in 0..<10 { _ = scenario.plan(after: .seconds(40), in: Self.short(needed: 2, free: 1)) }
+    #expect(scenario.plan(after: .milliseconds(1), in: Self.short(needed: 1, free: 2)).clones.isEmpty)
+    scenario.set.restore()
+    #expect(scenario.plan(after: .milliseconds(1), in: Self.short(needed: 1, free: 2)).clones.count == 1)
+  }
+
+  /// One more dies of its own doing, and its place is free again.
+  private func lose(_ place: Int, _ scenario: inout Scenario, of cause: (inout Scenario) -> Void) -> [Action] {
+    scenario[place].state = .running
+    scenario[place].live = true
+    scenario[place].unshared = true
+    scenario[place].generation += 1
+    scenario[place].pid = ProcessID(5000)
+    scenario[place].sequence = LaneSequence(100)
+    _ = scenario.plan(after: .milliseconds(200))
+    cause(&scenario)
+    var actions = scenario.plan()
+    if actions.contains(.halt) { scenario.view.halted = true }
+    scenario.die(place, signal: 11)
+    actions += scenario.plan()
+    scenario.bury(place)
+    return actions
+  }
+
+  @Test("Beyond --respawn-limit nothing is made any more, also by the next coordinator, until the user says so")
+  func limit() {
+    var limits = Limits()
+    limits.respawns = Limits.Rate(count: 3, window: .seconds(10))
+    var scenario = Scenario(limits: limits)
+    scenario[0].sequence = LaneSequence(101)
+    scenario[1].sequence = LaneSequence(101)
+    for _ in 0..<3 { #expect(!lose(2, &scenario) { $0.fault(2) }.contains(.halt)) }
+    let last = lose(2, &scenario) { $0.fault(2) }
+    #expect(last.contains(.halt) && last.clones.isEmpty)
+    scenario.view.halted = true
+    scenario.set = ReplicaSet(limits: limits)
+    for _ in 0..<5 { #expect(scenario.plan(after: .seconds(60)).clones.isEmpty) }
+    #expect(
+      scenario.set.growthReason(scenario.view)
+        == "more than 3 replicas were lost within 10 s; mfr-ctl restore starts again")
+    scenario.view.halted = false
+    scenario.set.restore()
+    #expect(scenario.plan().clones.count == 1)
+  }
+
+  @Test("What comes from outside does not count against it: kills, signals, broken memory")
+  func outside() {
+    var limits = Limits()
+    limits.respawns = Limits.Rate(count: 3, window: .seconds(10))
+    for cause in [
+      { (scenario: inout Scenario) in },
+      { (scenario: inout Scenario) in scenario.fault(2, code: 0) },
+      { (scenario: inout Scenario) in scenario.fault(2, signal: 7, code: 4) },
+    ] {
+      var scenario = Scenario(limits: limits)
+      for _ in 0..<10 { #expect(!lose(2, &scenario, of: cause).contains(.halt)) }
+    }
+  }
+
+  @Test("Slow losses never reach the limit")
+  func slow() {
+    var limits = Limits()
+    limits.respawns = Limits.Rate(count: 3, window: .seconds(10))
+    var scenario = Scenario(limits: limits)
+    scenario[0].sequence = LaneSequence(101)
+    scenario[1].sequence = LaneSequence(101)
+    for _ in 0..<10 {
+      _ = scenario.plan(after: .seconds(4))
+      #expect(!lose(2, &scenario) { $0.fault(2) }.contains(.halt))
+    }
+  }
+}

@@ -1,0 +1,1 @@
+#pragma clang section bss = "shim_bss" data = "shim_data"
