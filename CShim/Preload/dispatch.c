@@ -123,6 +123,7 @@ long mfr_dispatch(struct mfr_call *c) {
   for (;;) {
     c->signo = 0;
     c->no_restart = 0;
+    c->kicked = 0;
     mfr_self.may_rerun = 1;
     long r = mfr_on_own_stack(run, c);
     int again = 0;
@@ -150,5 +151,5 @@ long mfr_dispatch6(long nr, long a0, long a1, long a2, long a3, long a4, long a5
   c.nr = (u32)nr;
   c.a[0] = a0, c.a[1] = a1, c.a[2] = a2, c.a[3] = a3, c.a[4] = a4, c.a[5] = a5;
   c.frame = NULL;
-  return mfr_dispatch(&c);
+  return mfr_clean_registers(mfr_dispatch(&c));
 }

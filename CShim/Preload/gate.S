@@ -140,7 +140,8 @@ mfr_resume:
     jmp mfr_restorer
     .size mfr_resume, . - mfr_resume
 
-// long mfr_on_own_stack(fn, arg)
+// long mfr_on_own_stack(fn, arg). What fn has left in the registers must not show either: the next call that traps
+// has all of them in its frame, on the guest's stack.
     .globl mfr_on_own_stack
     .hidden mfr_on_own_stack
     .type mfr_on_own_stack, @function
@@ -151,6 +152,14 @@ mfr_on_own_stack:
     mov %rsi, %rdi
     mov mfr_stack_top(%rip), %rsp
     call *%rax
+    xor %ecx, %ecx
+    xor %edx, %edx
+    xor %esi, %esi
+    xor %edi, %edi
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    xor %r10d, %r10d
+    xor %r11d, %r11d
     leave
     ret
     .size mfr_on_own_stack, . - mfr_on_own_stack

@@ -187,6 +187,32 @@ static void go_unprotected(const char *reason) {
   mfr_wake_coordinator();
 }
 
+// The lane begins, with the first duplicate where there is to be one: the coordinator makes what is missing then.
+static long start_lane(struct mfr_call *c) {
+  (void)c;
+  struct mfr_header *h = mfr_self.h;
+  u32 level = h->start_level < MFR_MAX_REPLICAS ? h->start_level : MFR_MAX_REPLICAS - 1;
+  for (u32 i = 1; i <= level; i++) {
+    // The place is reserved as the coordinator does it, and the request shows that the clone is under way.
+    struct mfr_replica *r = mfr_replica_at(mfr_self.base, i);
+    if (!mfr_cas_acqrel32(&r->state, MFR_REPLICA_FREE, MFR_REPLICA_RESERVED)) continue;
+    r->generation++;
+    mfr_self.me->request_arg = i;
+    mfr_or_acqrel32(&mfr_self.me->request, MFR_REQ_CLONE);
+    if (mfr_clone_replica(i) != 0) {
+      mfr_and_acqrel32(&mfr_self.me->request, ~MFR_REQ_CLONE);
+      continue;
+    }
+    mfr_self.became_joiner = 0;
+    mfr_store_release32(&h->mode, MFR_MODE_LANE); // in case the donor dies just now
+    return 0;
+  }
+  mfr_store_release32(&h->mode, MFR_MODE_LANE);
+  mfr_add_acqrel32(&h->attached, 1);
+  mfr_wake_coordinator();
+  return 0;
+}
+
 // The guest's child has executed a program: it goes on as it is until it has lived for a while.
 static void start_child(void) {
   mfr_self.vpid = mfr_self.rpid;
@@ -286,26 +312,5 @@ __attribute__((constructor)) static void mfr_start(int argc, char **argv, char *
     return; // the coordinator makes the duplicates: it always does when some are missing
   }
   mfr_self.mode = MFR_ON_LANE;
-  {
-    u32 level = h->start_level < MFR_MAX_REPLICAS ? h->start_level : MFR_MAX_REPLICAS - 1;
-    for (u32 i = 1; i <= level; i++) {
-      // The first duplicate starts the lane, and then the coordinator makes what is missing: the place is reserved as
-      // it does it, and the request shows that the clone is under way.
-      struct mfr_replica *r = mfr_replica_at(mfr_self.base, i);
-      if (!mfr_cas_acqrel32(&r->state, MFR_REPLICA_FREE, MFR_REPLICA_RESERVED)) continue;
-      r->generation++;
-      mfr_self.me->request_arg = i;
-      mfr_or_acqrel32(&mfr_self.me->request, MFR_REQ_CLONE);
-      if (mfr_clone_replica(i) != 0) {
-        mfr_and_acqrel32(&mfr_self.me->request, ~MFR_REQ_CLONE);
-        continue;
-      }
-      mfr_self.became_joiner = 0;
-      mfr_store_release32(&h->mode, MFR_MODE_LANE); // in case the donor dies just now
-      return;
-    }
-  }
-  mfr_store_release32(&h->mode, MFR_MODE_LANE);
-  mfr_add_acqrel32(&h->attached, 1);
-  mfr_wake_coordinator();
+  mfr_on_own_stack(start_lane, NULL);
 }

@@ -59,6 +59,14 @@ extern void mfr_patched_entry(void);
 // Runs fn(arg) on the shim's own stack: what a leader and a follower do differently must not show in
 // the guest's stack, where a later call of the guest may pick up what was left there.
 extern long mfr_on_own_stack(long (*fn)(struct mfr_call *), struct mfr_call *arg);
+// The last thing before the guest goes on: nothing that only this replica has known stays in a register, from where
+// the frame of the next call that traps would take it to the guest's stack.
+static inline long mfr_clean_registers(long result) {
+  __asm__ volatile("xor %%ecx, %%ecx; xor %%edx, %%edx; xor %%esi, %%esi; xor %%edi, %%edi\n"
+                   "xor %%r8d, %%r8d; xor %%r9d, %%r9d; xor %%r10d, %%r10d; xor %%r11d, %%r11d"
+                   : "+a"(result) : : "rcx", "rdx", "rsi", "rdi", "r8", "r9", "r10", "r11", "cc");
+  return result;
+}
 // A system call from outside the gate: comes back in through SIGSYS, with the registers in a frame.
 extern long mfr_trap(long nr, long a0, long a1, long a2, long a3, long a4, long a5);
 extern void mfr_resume(struct mfr_frame *f) __attribute__((noreturn));

@@ -20,7 +20,7 @@ static long time_call(long clock, struct mfr_timespec *ts) {
   c.a[0] = clock, c.a[1] = (long)ts;
   c.a[2] = c.a[3] = c.a[4] = c.a[5] = 0;
   c.frame = NULL;
-  return mfr_dispatch(&c);
+  return mfr_clean_registers(mfr_dispatch(&c));
 }
 
 // Replacements. On the lane they are calls like any other; off it they are the original.
