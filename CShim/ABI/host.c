@@ -174,6 +174,21 @@ int mfr_host_usable_cores(void) {
   if (sched_getaffinity(0, sizeof set, &set) < 0) return 1;
   return CPU_COUNT(&set);
 }
+int mfr_host_processors(int pid, mfr_processors *set) {
+  memset(set, 0, sizeof *set);
+  return sched_getaffinity(pid, sizeof *set, (cpu_set_t *)set) < 0 ? -errno : 0;
+}
+int mfr_host_set_processors(int pid, const mfr_processors *set) {
+  return sched_setaffinity(pid, sizeof *set, (const cpu_set_t *)set) < 0 ? -errno : 0;
+}
+int mfr_host_nice(int pid, int *nice) {
+  errno = 0;
+  int value = getpriority(PRIO_PROCESS, (id_t)pid);
+  if (value == -1 && errno) return -errno;
+  *nice = value;
+  return 0;
+}
+int mfr_host_set_nice(int pid, int nice) { return setpriority(PRIO_PROCESS, (id_t)pid, nice) < 0 ? -errno : 0; }
 int mfr_host_close_from(int first, int keep, int keep2) {
   if (keep2 >= 0 && keep2 < keep) {
     int t = keep;

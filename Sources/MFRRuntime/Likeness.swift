@@ -2,7 +2,7 @@ import CMFRABI
 import Glibc
 
 /// What this process shows of itself to others, as the anchor: the guest's name and command line (`ps`, `pgrep`,
-/// `pidof`, `killall`), and its standing with the kernel when memory runs out.
+/// `pidof`, `killall`), and how the kernel is to treat it (`renice`, `taskset`, `choom`).
 ///
 /// A guest changes its title by writing to its own memory, so there is a look once a second besides those that it asks for.
 struct Likeness {
@@ -12,8 +12,8 @@ struct Likeness {
 
   private var name: [UInt8] = []
   private var commandLine: [UInt8] = []
-  /// `oom_score_adj` of the guest and of all its processes, as it was last seen or set.
-  private var score = ProcessFiles.read(Self.scoreFile("self"), limit: 16)
+  /// How each standing was left: this process's, and the leader's.
+  private var standings = Standing.allCases.map { (standing: $0, ours: $0.of(getpid()), theirs: $0.of(getpid())) }
   private var due: UInt64 = 0
 
   /// Looks at the guest, if it is time or the guest has asked for it. Returns the nanoseconds until the next time.
@@ -47,26 +47,67 @@ struct Likeness {
     commandLine = now
   }
 
-  /// A score that the guest has set for itself holds for all of it; one that somebody else has set for the guest's pid,
-  /// too. Otherwise the kernel would choose this process in the place of a guest that it must not choose.
+  /// What the guest has set for itself holds for all of it; what somebody else has set for the guest's pid, too.
+  /// Otherwise the kernel would choose this process in the place of a guest that it must not choose, say.
   private mutating func level(_ leader: Int32, _ others: [Int32]) {
-    guard let theirs = ProcessFiles.read(Self.scoreFile("\(leader)"), limit: 16), !theirs.isEmpty,
-      let ours = ProcessFiles.read(Self.scoreFile("self"), limit: 16)
-    else { return }
-    let new = theirs != score ? theirs : ours
-    score = new
-    for file in (["self", "\(leader)"] + others.map(String.init)).map(Self.scoreFile)
-    where ProcessFiles.read(file, limit: 16) != new {
-      _ = Self.write(file, new[...])
+    let own = getpid()
+    for (index, last) in standings.enumerated() {
+      let standing = last.standing
+      guard let theirs = standing.of(leader), let ours = standing.of(own) else { continue }
+      let new = theirs == last.theirs && ours != last.ours ? ours : theirs
+      for pid in [own, leader] + others where standing.of(pid).map({ $0 != new }) ?? false {
+        standing.give(new, to: pid)
+      }
+      // Looked at anew: who may not be changed is left as it is, and is no news the next time.
+      standings[index] = (standing, standing.of(own), standing.of(leader))
     }
   }
 
-  private static func scoreFile(_ process: String) -> String { "/proc/\(process)/oom_score_adj" }
-
-  private static func write(_ path: String, _ bytes: ArraySlice<UInt8>) -> Bool {
+  fileprivate static func write(_ path: String, _ bytes: ArraySlice<UInt8>) -> Bool {
     let descriptor = open(path, O_WRONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
     return bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) } == bytes.count
+  }
+}
+
+/// What the kernel keeps for each process and anybody with the right to may change by its pid.
+private enum Standing: CaseIterable {
+  /// `oom_score_adj`: proc(5).
+  case score
+  /// The nice value: setpriority(2).
+  case nice
+  /// The processors that it may run on: sched_setaffinity(2).
+  case processors
+
+  private static func scoreFile(_ pid: Int32) -> String { "/proc/\(pid)/oom_score_adj" }
+
+  /// nil: there is no such process any more.
+  func of(_ pid: Int32) -> [UInt8]? {
+    switch self {
+    case .score:
+      return ProcessFiles.read(Self.scoreFile(pid), limit: 16).flatMap { $0.isEmpty ? nil : $0 }
+    case .nice:
+      var nice: Int32 = 0
+      return mfr_host_nice(pid, &nice) == 0 ? [UInt8(bitPattern: Int8(truncatingIfNeeded: nice))] : nil
+    case .processors:
+      var set = mfr_processors()
+      guard mfr_host_processors(pid, &set) == 0 else { return nil }
+      return withUnsafeBytes(of: &set) { Array($0) }
+    }
+  }
+
+  /// Without the right to, nothing changes.
+  func give(_ value: [UInt8], to pid: Int32) {
+    switch self {
+    case .score:
+      _ = Likeness.write(Self.scoreFile(pid), value[...])
+    case .nice:
+      _ = mfr_host_set_nice(pid, Int32(Int8(bitPattern: value[0])))
+    case .processors:
+      var set = mfr_processors()
+      withUnsafeMutableBytes(of: &set) { $0.copyBytes(from: value) }
+      _ = mfr_host_set_processors(pid, &set)
+    }
   }
 }

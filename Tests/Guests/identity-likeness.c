@@ -1,6 +1,8 @@
-// Abstract: another process sees the guest's name, command line, title and oom_score_adj at the guest's pid, also after an exec.
+// Abstract: another process sees the guest's name, command line, title, oom_score_adj, nice value and processors at its pid.
 #include "guest.h"
+#include <sched.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 static ssize_t read_of(pid_t pid, const char *name, char *b, size_t size) {
   char path[64];
@@ -41,6 +43,23 @@ static void watched(const char *what, const char *name, const void *bytes, size_
   show_end(what, child);
 }
 
+static int is_nice(pid_t pid) { return getpriority(PRIO_PROCESS, (id_t)pid) == 3; }
+static int has_one_processor(pid_t pid) {
+  cpu_set_t set;
+  return sched_getaffinity(pid, sizeof set, &set) == 0 && CPU_COUNT(&set) == 1;
+}
+
+// In a child: waits until it is so of its parent.
+static void comes_true(const char *what, int (*it)(pid_t)) {
+  pid_t child = fork();
+  if (child == 0) {
+    int i = 0;
+    for (pid_t parent = getppid(); i < 2000 && !it(parent); i++) usleep(10000);
+    _exit(i == 2000);
+  }
+  show_end(what, child);
+}
+
 int main(int argc, char **argv) {
   char line[512], b[4096], path[256], title[64];
   const char *name = program_invocation_short_name;
@@ -63,6 +82,15 @@ int main(int argc, char **argv) {
   watched("score", "oom_score_adj", "321\n", 4);
   ssize_t got = read_of(getpid(), "oom_score_adj", b, sizeof b);
   say("own score %.*s", (int)got, b);
+
+  show(setpriority(PRIO_PROCESS, 0, 3));
+  comes_true("nice value", is_nice);
+  cpu_set_t set;
+  check(sched_getaffinity(0, sizeof set, &set) == 0);
+  for (int cpu = 0, kept = 0; cpu < CPU_SETSIZE; cpu++)
+    if (CPU_ISSET(cpu, &set) && kept++) CPU_CLR(cpu, &set);
+  show(sched_setaffinity(0, sizeof set, &set));
+  comes_true("processors", has_one_processor);
 
   got = readlink("/proc/self/exe", path, sizeof path - 1);
   check(got > 0);

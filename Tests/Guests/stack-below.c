@@ -1,4 +1,4 @@
-// Abstract: what calls leave in registers and below the stack pointer, where uninitialised variables find it, shows no replica
+// Abstract: what calls leave in registers and below the stack pointer, where uninitialised variables find it, shows no replica.
 #include "guest.h"
 #include <poll.h>
 #include <sched.h>

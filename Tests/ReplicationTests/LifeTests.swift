@@ -34,6 +34,34 @@ struct LifeTests {
     #expect(guest.errors == "")
   }
 
+  @Test("renice, taskset and choom of the guest's pid reach all replicas, also those made later")
+  func standing() async throws {
+    let guest = try await LiveGuest()
+    for words in [
+      ["renice", "-n", "5", "-p", "\(guest.anchor)"], ["taskset", "-p", "-c", "0", "\(guest.anchor)"],
+      ["choom", "-n", "77", "-p", "\(guest.anchor)"],
+    ] {
+      #expect(try output(of: words).ending == .exited(0), "\(words)")
+    }
+    func standing(_ pid: pid_t) throws -> [String] {
+      let fields = try File.text("/proc/\(pid)/stat").split(separator: ")")[1].split(separator: " ")
+      let allowed = try File.text("/proc/\(pid)/status").split(separator: "\n").first {
+        $0.hasPrefix("Cpus_allowed_list")
+      }
+      return ["\(fields[16])", "\(allowed ?? "")", try File.text("/proc/\(pid)/oom_score_adj")]
+    }
+    let wanted = try standing(guest.anchor)
+    #expect(wanted == ["5", "Cpus_allowed_list:\t0", "77\n"])
+    let all = wait(upTo: .seconds(20)) { (try? guest.replicas().map(standing))?.allSatisfy { $0 == wanted } ?? false }
+    let seen = try guest.replicas().map(standing)
+    #expect(all, "\(seen)")
+    try guest.kill(replica: try guest.replicas()[0])
+    let anew = try guest.replicas().map(standing)
+    #expect(anew.allSatisfy { $0 == wanted }, "\(anew)")
+    #expect(try standing(guest.anchor) == wanted)
+    #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
   @Test("mfr-ctl status --json has all members, and no other")
   func statusKeys() async throws {
     let guest = try await LiveGuest()

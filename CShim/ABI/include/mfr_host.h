@@ -312,6 +312,13 @@ void mfr_host_hurry(void);
 void mfr_host_raise_descriptor_limit(void);
 int mfr_host_getitimer(int which, void *_Nonnull out32);
 int mfr_host_setitimer(int which, const void *_Nonnull in32, void *_Nonnull out32);
+// The processors that a process may run on, up to 8192 of them (sched_setaffinity(2)), and its nice value
+// (setpriority(2)): 0, or a negative errno.
+typedef struct { uint64_t bits[128]; } mfr_processors;
+int mfr_host_processors(int pid, mfr_processors *_Nonnull set);
+int mfr_host_set_processors(int pid, const mfr_processors *_Nonnull set);
+int mfr_host_nice(int pid, int *_Nonnull nice);
+int mfr_host_set_nice(int pid, int nice);
 // Processor time of a process: in user mode, or all of it; 0 when it is gone.
 uint64_t mfr_host_cpu_ns(int pid, int user_only);
 // What the guest's clock of processor time says when its leader has used `own` (calls/usage.c).
