@@ -26,6 +26,8 @@ struct Vigil: Sendable {
 
   struct Standing: Sendable {
     var sequence: LaneSequence
+    /// What it uses before it is in step goes into pages, not into the guest's work.
+    var isJoining: Bool
     var debt: Debt?
     /// For how long it has been seen to stand still in debt.
     var still = Duration.zero
@@ -36,7 +38,10 @@ struct Vigil: Sendable {
     var last: Surroundings.Vital?
     var sampled: Moment?
 
-    init(at sequence: LaneSequence) { self.sequence = sequence }
+    init(_ replica: ReplicaView) {
+      sequence = replica.sequence
+      isJoining = replica.state == .joining
+    }
 
     var used: Duration { (last?.total ?? .zero) - (first?.total ?? .zero) }
     var usedAsUser: Duration { (last?.user ?? .zero) - (first?.user ?? .zero) }
@@ -75,10 +80,10 @@ extension ReplicaSet {
 
     for replica in parties where replica.state == .running || replica.state == .joining {
       let debt = debt(of: replica, among: parties, view)
-      var standing = vigil.standings[Life(replica)] ?? Vigil.Standing(at: replica.sequence)
-      if standing.sequence != replica.sequence {
-        vigil.note(standing.used, at: standing.sequence)
-        standing = Vigil.Standing(at: replica.sequence)
+      var standing = vigil.standings[Life(replica)] ?? Vigil.Standing(replica)
+      if standing.sequence != replica.sequence || standing.isJoining != (replica.state == .joining) {
+        if !standing.isJoining { vigil.note(standing.used, at: standing.sequence) }
+        standing = Vigil.Standing(replica)
       }
       if standing.debt != debt { standing.still = .zero }
       standing.debt = debt
@@ -176,7 +181,7 @@ extension ReplicaSet {
       if view.stalled || vital.state == .sleeps { return true }
       // It computes. So did the others, those that have come there, and it may have had less of the processor.
       let there = parties.filter {
-        $0.index != replica.index && $0.sequence == replica.sequence && $0.phase == .parked
+        $0.index != replica.index && $0.sequence == replica.sequence && $0.phase == .parked && $0.state == .running
       }
       let need = there.compactMap { vigil.standings[Life($0)]?.used }.max() ?? .zero
       return standing.used > max(need, vigil.needs[replica.sequence] ?? .zero) + (limits.hangAfter ?? .zero)

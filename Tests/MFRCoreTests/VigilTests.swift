@@ -161,6 +161,29 @@ struct VigilTests {
     #expect(killed == [ReplicaIndex(0)])
   }
 
+  @Test("What a joiner needs for its pages is no measure of what the guest computes there")
+  func busyJoiner() {
+    var scenario = Scenario()
+    scenario.view.slots[LaneSequence(100)] = SlotView(state: .empty, owner: ReplicaIndex(0), call: 0)
+    scenario[1].phase = .parked
+    scenario[1].parked = true
+    scenario[2].state = .joining
+    let joining = watch(&scenario, seconds: 30) { second in
+      [0: Self.vital(.runs), 1: Self.vital(.sleeps), 2: Self.vital(.runs, user: .seconds(second))]
+    }
+    #expect(joining == [])
+    scenario[2].state = .running
+    scenario[2].phase = .parked
+    scenario[2].parked = true
+    let killed = watch(&scenario, seconds: 14) { second in
+      [
+        0: Self.vital(.runs, user: .seconds(second)), 1: Self.vital(.sleeps),
+        2: Self.vital(.sleeps, user: .seconds(30)),
+      ]
+    }
+    #expect(killed == [ReplicaIndex(0)])
+  }
+
   @Test("Nobody hangs when all are stopped: somebody has stopped the program")
   func jobControl() {
     var scenario = Scenario()
