@@ -19,6 +19,20 @@ static long dup_from(struct mfr_call *c, struct mfr_row *row) {
   return mfr_shared_as(c, row_with(row, c, 3, ARG_INT, NEWFD, 0));
 }
 
+// A lease and a directory's notification make their caller the owner of the descriptor's signals, where it has none
+// (fcntl(2), fs/locks.c and fs/notify/dnotify): that is to be the guest, not the replica that happens to lead.
+static void own_signals_of(struct mfr_call *c) {
+  struct mfr_row row;
+  struct mfr_call q = {.nr = c->nr, .frame = c->frame, .a = {c->a[0], 9 /* F_GETOWN */}};
+  long owner = mfr_shared_as(&q, row_with(&row, &q, 2, ARG_NONE, REPEAT, 0));
+  if (owner == 0) {
+    mfr_self.hold_signals = q.signo != 0; // one signal goes out with a call
+    q.a[1] = 8, q.a[2] = mfr_self.vpid;   // F_SETOWN
+    mfr_shared_as(&q, row_with(&row, &q, 3, ARG_LONG, REPEAT, 0));
+  }
+  if (q.signo) c->signo = q.signo, c->info = q.info;
+}
+
 long mfr_call_fcntl(struct mfr_call *c) {
   struct mfr_row row;
   switch ((u32)c->a[1]) {
@@ -46,7 +60,14 @@ long mfr_call_fcntl(struct mfr_call *c) {
     return mfr_shared_as(c, row_with(&row, c, 3, BYTES(ARG_OUT, 8), REPEAT, 0));
   case 1036: case 1038:
     return mfr_shared_as(c, row_with(&row, c, 3, BYTES(ARG_IN, 8), REPEAT, 0));
-  default: // an integer: SETFD, SETOWN, SETSIG, SETPIPE_SZ, ADD_SEALS, NOTIFY, SETLEASE …
+  case 1024: case 1026: { // F_SETLEASE, F_NOTIFY
+    own_signals_of(c);
+    mfr_self.hold_signals = c->signo != 0;
+    long r = mfr_shared_as(c, row_with(&row, c, 3, ARG_LONG, REPEAT, 0));
+    mfr_self.hold_signals = 0;
+    return r;
+  }
+  default: // an integer: SETFD, SETOWN, SETSIG, SETPIPE_SZ, ADD_SEALS …
     return mfr_shared_as(c, row_with(&row, c, 3, ARG_LONG, REPEAT, 0));
   }
 }
