@@ -37,6 +37,9 @@ struct Vigil: Sendable {
     var first: Surroundings.Vital?
     var last: Surroundings.Vital?
     var sampled: Moment?
+    /// What it had used when it was first seen at the call to which it has come; nil: not yet. What it uses while it waits
+    /// there is for its pages, or somebody has woken it.
+    var needed: Duration?
 
     init(_ replica: ReplicaView) {
       sequence = replica.sequence
@@ -82,9 +85,10 @@ extension ReplicaSet {
       let debt = debt(of: replica, among: parties, view)
       var standing = vigil.standings[Life(replica)] ?? Vigil.Standing(replica)
       if standing.sequence != replica.sequence || standing.isJoining != (replica.state == .joining) {
-        if !standing.isJoining { vigil.note(standing.used, at: standing.sequence) }
+        if !standing.isJoining { vigil.note(standing.needed ?? standing.used, at: standing.sequence) }
         standing = Vigil.Standing(replica)
       }
+      if replica.phase == .parked, standing.needed == nil { standing.needed = standing.isJoining ? .zero : standing.used }
       if standing.debt != debt { standing.still = .zero }
       standing.debt = debt
       if replica.phase == .guest || debt != nil { sample(replica, &standing) }
@@ -107,7 +111,7 @@ extension ReplicaSet {
     let others = parties.filter { $0.index != replica.index }
     if replica.index == view.leader, let slot = view.slots[replica.sequence] {
       // They may be on their way to the slot for as long as the guest computes.
-      let isAwaited = others.contains { $0.sequence == replica.sequence && $0.phase == .parked }
+      let isAwaited = others.contains { $0.sequence == replica.sequence && hasCome($0) }
       if slot.state == .claimed, slot.owner == replica.index { return isAwaited ? .claimed : nil }
       // Where nobody may overtake it - it has files mapped - they wait for it to come to the call to which they have come.
       if slot.state == .empty, replica.phase == .guest, isAwaited { return .behind }
@@ -115,6 +119,13 @@ extension ReplicaSet {
     // Nobody has woken it yet: `rouse` does.
     if !replica.parked, others.contains(where: { isFurther($0, than: replica) }) { return .behind }
     return replica.cloneRequested && growth.donor == replica.index ? .clone : nil
+  }
+
+  /// Whether it waits at a call: also when it is awake there for a moment.
+  private func hasCome(_ replica: ReplicaView) -> Bool {
+    if replica.phase == .parked { return true }
+    guard let standing = vigil.standings[Life(replica)] else { return false }
+    return standing.sequence == replica.sequence && standing.needed != nil
   }
 
   /// Those who stopped at a fault between two calls wait for the others to come to it.
@@ -180,10 +191,8 @@ extension ReplicaSet {
     case .behind:
       if view.stalled || vital.state == .sleeps { return true }
       // It computes. So did the others, those that have come there, and it may have had less of the processor.
-      let there = parties.filter {
-        $0.index != replica.index && $0.sequence == replica.sequence && $0.phase == .parked && $0.state == .running
-      }
-      let need = there.compactMap { vigil.standings[Life($0)]?.used }.max() ?? .zero
+      let there = parties.filter { $0.index != replica.index && $0.sequence == replica.sequence }
+      let need = there.compactMap { vigil.standings[Life($0)]?.needed }.max() ?? .zero
       return standing.used > max(need, vigil.needs[replica.sequence] ?? .zero) + (limits.hangAfter ?? .zero)
     }
   }

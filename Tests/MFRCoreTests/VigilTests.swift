@@ -184,6 +184,29 @@ struct VigilTests {
     #expect(killed == [ReplicaIndex(0)])
   }
 
+  @Test("Who waits at a call and is woken for its pages again and again waits all the same")
+  func busyWaiter() {
+    var scenario = Scenario()
+    scenario.view.slots[LaneSequence(100)] = SlotView(state: .empty, owner: ReplicaIndex(0), call: 0)
+    scenario[1].phase = .parked
+    scenario[1].parked = true
+    scenario[2].sequence = LaneSequence(100)
+    _ = scenario.plan()
+    var killed: Set<ReplicaIndex> = []
+    for second in 0..<14 {
+      scenario[1].phase = second % 2 == 0 ? .guest : .parked
+      scenario[1].parked = second % 2 == 1
+      killed.formUnion(
+        watch(&scenario, seconds: 1) { _ in
+          [
+            0: Self.vital(.runs, user: .seconds(second)), 1: Self.vital(.runs, user: .seconds(second)),
+            2: Self.vital(.runs, user: .seconds(second)),
+          ]
+        })
+    }
+    #expect(killed == [ReplicaIndex(0)])
+  }
+
   @Test("Nobody hangs when all are stopped: somebody has stopped the program")
   func jobControl() {
     var scenario = Scenario()
