@@ -88,7 +88,9 @@ extension ReplicaSet {
         if !standing.isJoining { vigil.note(standing.needed ?? standing.used, at: standing.sequence) }
         standing = Vigil.Standing(replica)
       }
-      if replica.phase == .parked, standing.needed == nil { standing.needed = standing.isJoining ? .zero : standing.used }
+      if replica.phase == .parked, standing.needed == nil {
+        standing.needed = standing.isJoining ? .zero : standing.used
+      }
       if standing.debt != debt { standing.still = .zero }
       standing.debt = debt
       if replica.phase == .guest || debt != nil { sample(replica, &standing) }
