@@ -12,6 +12,8 @@ public struct Growth: Sendable {
     var nudged: Moment
   }
   var order: Order?
+  /// A place whose donor was seen dead before it had made the clone.
+  var orphan: ReplicaSet.Life?
   private var early: [Moment] = []
   private var delay: Duration = .zero
   /// When replicas were lost that count against the limit.
@@ -104,9 +106,12 @@ extension ReplicaSet {
     if growth.order == nil, let place = view.replicas.first(where: { $0.state == .reserved && $0.pid.rawValue == 0 }) {
       let donor = view.replicas.first { $0.cloneRequested && $0.takesPart }
       guard let donor else {
-        // Start-up clones without being asked: a donor that is at it has set the place's bit.
-        if place.live, let seen = born[Life(place)], now.since(seen) < .seconds(1) {
-          lookAgain(in: .milliseconds(20))
+        // Start-up clones without being asked: a donor that is at it has set the place's bit. The kernel writes the clone's pid
+        // before it lets anything else happen to the donor: where that is dead and there is none at the next look, none comes.
+        let isOrphan = growth.orphan == Life(place)
+        if place.donor.flatMap({ view[$0] })?.state == .dead { growth.orphan = Life(place) }
+        if place.live, !isOrphan, let seen = born[Life(place)], now.since(seen) < .seconds(1) {
+          lookAgain(in: growth.orphan == nil ? .milliseconds(20) : .milliseconds(1))
         } else {
           actions.append(.abandonClone(place.index, donor: nil))
         }

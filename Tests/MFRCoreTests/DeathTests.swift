@@ -220,6 +220,25 @@ struct DeathTests {
     #expect(scenario.plan().contains(.abandonClone(ReplicaIndex(2), donor: nil)))
   }
 
+  @Test("A clone whose donor died before it was made is given up at the next look, not before; one that is made, never")
+  func orphanedReservation() {
+    for isMade in [false, true] {
+      var scenario = Scenario()
+      scenario.bury(2)
+      scenario[2].state = .reserved
+      scenario[2].live = true
+      scenario[2].donor = ReplicaIndex(0)
+      scenario.set = ReplicaSet()
+      let abandons = Action.abandonClone(ReplicaIndex(2), donor: nil)
+      #expect(!scenario.plan().contains(abandons))
+      scenario.die(0)
+      #expect(!scenario.plan().contains(abandons))
+      scenario.bury(0)
+      if isMade { scenario[2].pid = ProcessID(3000) }
+      #expect(scenario.plan().contains(abandons) == !isMade)
+    }
+  }
+
   @Test("A coordinator that starts anew goes on counting: what is owed, what is counted, who was told to go")
   func successor() {
     var scenario = Scenario()
