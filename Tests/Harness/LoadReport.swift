@@ -16,10 +16,12 @@ public struct LoadReport: Sendable {
   public var p99: Duration
   public var max: Duration
   public var kinds: [String: Int]
+  /// What was wrong with the first few of them, in words.
+  public var complaints: [String]
 
   public init(
     name: String, seconds: Double, requests: Int, errors: Int, wrong: Int, doubled: Int, reconnects: Int,
-    p50: Duration, p99: Duration, max: Duration, kinds: [String: Int]
+    p50: Duration, p99: Duration, max: Duration, kinds: [String: Int], complaints: [String] = []
   ) {
     self.name = name
     self.seconds = seconds
@@ -32,6 +34,7 @@ public struct LoadReport: Sendable {
     self.p99 = p99
     self.max = max
     self.kinds = kinds
+    self.complaints = complaints
   }
 
   public var requestsPerSecond: Double { seconds > 0 ? Double(requests) / seconds : 0 }
@@ -56,7 +59,8 @@ public struct LoadReport: Sendable {
     self.init(
       name: name, seconds: seconds, requests: try count("requests"), errors: try count("errors"),
       wrong: try count("wrong"), doubled: try count("doubled"), reconnects: try count("reconnects"),
-      p50: try time("p50_us"), p99: try time("p99_us"), max: try time("max_us"), kinds: kinds)
+      p50: try time("p50_us"), p99: try time("p99_us"), max: try time("max_us"), kinds: kinds,
+      complaints: json["complaints"]?.array?.compactMap(\.string) ?? [])
   }
 
   public var json: JSON {
@@ -67,6 +71,7 @@ public struct LoadReport: Sendable {
       .init("p50_us", .number(p50.microseconds)), .init("p99_us", .number(p99.microseconds)),
       .init("max_us", .number(max.microseconds)),
       .init("kinds", .object(kinds.sorted { $0.key < $1.key }.map { .init($0.key, JSON($0.value)) })),
+      .init("complaints", .array(complaints.map { .string($0) })),
     ])
   }
 
@@ -79,6 +84,7 @@ public struct LoadReport: Sendable {
     if !kinds.isEmpty {
       lines.append("  " + kinds.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }.joined(separator: ", "))
     }
+    for complaint in complaints { lines.append("  \(complaint)") }
     return lines.joined(separator: "\n")
   }
 }

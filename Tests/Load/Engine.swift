@@ -70,6 +70,7 @@ final class Engine<Talk: Conversation> {
   private var reconnects = 0
   private var faults: [Fault: Int] = [:]
   private var shownFaults = 0
+  private var complaints: [String] = []
   private var stopping = false
   private var busy = 0
   private var begun = Instant.now
@@ -303,6 +304,7 @@ final class Engine<Talk: Conversation> {
   private func note(_ fault: Fault, _ why: String) {
     faults[fault, default: 0] += 1
     shownFaults += 1
+    if complaints.count < 5 { complaints.append("\(fault.rawValue): \(why)") }
     if shownFaults <= 20 { complain("mfr-load: \(fault.rawValue): \(why)") }
     if shownFaults == 20 { complain("mfr-load: further errors are only counted") }
   }
@@ -359,7 +361,7 @@ final class Engine<Talk: Conversation> {
       name: load.name, seconds: seconds, requests: answers,
       errors: faults.values.reduce(0, +) - wrong - doubled, wrong: wrong, doubled: doubled,
       reconnects: reconnects, p50: latencies.quantile(0.5), p99: latencies.quantile(0.99),
-      max: latencies.max, kinds: kinds)
+      max: latencies.max, kinds: kinds, complaints: complaints)
   }
 }
 
