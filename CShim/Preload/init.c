@@ -130,9 +130,11 @@ static int attach(const char *path) {
   return 1;
 }
 
-// What this process's own reads so far count in /proc/PID/io: exec and the loader read files.
-static void base_accounting(void) {
+// What this process's own reads so far count in /proc/PID/io: exec and the loader read files, the shim its tables.
+void mfr_account_begins(void) {
   char text[512];
+  mfr_self.me->in_sum = mfr_self.in_sum = 0; // a child of the guest has its parent's
+  mfr_self.me->out_sum = mfr_self.out_sum = 0;
   long fd = SYS4(openat, -100, "/proc/self/io", 02000000, 0);
   if (fd < 0) return;
   long n = SYS3(read, fd, text, sizeof text - 1);
@@ -287,7 +289,7 @@ __attribute__((constructor)) static void mfr_start(int argc, char **argv, char *
   if (again) mfr_signalfd_restore();
   mfr_mask_learn();
   int clocks = mfr_vdso_init(mfr_self.vdso);
-  base_accounting();
+  mfr_account_begins();
   if (!clocks) {
     go_unprotected("the kernel's clock functions (vDSO) cannot be replaced");
     return;

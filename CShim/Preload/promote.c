@@ -189,6 +189,7 @@ static void join(struct mfr_call *c, u8 *buffer, long fd, i32 anchor, u64 mask) 
   SYS4(rt_sigprocmask, SIG_SETMASK, &real, NULL, 8);
   mfr_arm_dispatch();
   mfr_vdso_probe();
+  mfr_account_begins();
   mfr_add_acqrel32(&h->attached, 1);
   mfr_wake_coordinator();
 }

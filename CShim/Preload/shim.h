@@ -370,6 +370,7 @@ void mfr_collapse(const char *reason, int permanent);
 int mfr_go_native(const char *reason, struct mfr_frame *frame);
 long mfr_rpc(struct mfr_turn *t, u32 nr, const long *args, const void *in, u32 bytes, int blocking, int *joiner);
 void mfr_track_inherited(void); // init.c
+void mfr_account_begins(void);  // init.c
 
 // ---- calls/child.c, promote.c ----------------------------------------------------------------------------
 long mfr_child_call(struct mfr_call *c);

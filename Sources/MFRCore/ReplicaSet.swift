@@ -154,7 +154,7 @@ public struct ReplicaSet: Sendable {
       if settlement == .unknown {
         var event = Event("unsettled", replica, level: .error)
         event.call = death.facts.call
-        event.text = "whether the call had happened could not be found out; it is repeated"
+        event.text = "whether the call had happened could not be found out; it is repeated\(death.facts.account)"
         actions.append(.report(event))
       }
       if !leaving {

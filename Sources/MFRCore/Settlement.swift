@@ -55,6 +55,18 @@ public struct SettlementFacts: Equatable, Sendable {
   }
 }
 
+extension SettlementFacts {
+  /// What the rules that count saw, for the report of a call that they could not settle; else empty.
+  var account: String {
+    switch rule {
+    case .countIn, .countOut, .countBoth: break
+    default: return ""
+    }
+    guard let read, let written else { return " (/proc/PID/io could not be read)" }
+    return " (read \(read) of \(readPublished) bytes accounted for, written \(written) of \(writtenPublished))"
+  }
+}
+
 /// What becomes of the slot that a dead replica was at.
 public enum Settlement: Equatable, Sendable {
   /// It had claimed none.

@@ -2,23 +2,26 @@ import Glibc
 import MFRControl
 import MFRHarness
 
-/// Breaks replicas of a guest one after the other, and learns from the events file when it is whole again.
+/// Breaks replicas of one set of a guest one after the other, and learns from the events file when it is whole again.
 struct Breaker {
   let guest: Guest
+  private let anchor: pid_t
   private(set) var pids: [pid_t] = []
   private(set) var kills = 0
   private(set) var log = RecoveryLog()
 
-  init(_ guest: Guest) throws {
+  /// `anchor`: of the set; the guest's own if nil.
+  init(_ guest: Guest, anchor: pid_t? = nil) throws {
     self.guest = guest
-    pids = try guest.status().replicas.map(\.pid)
+    self.anchor = anchor ?? guest.child.pid
+    pids = try guest.status(ofAnchor: self.anchor).replicas.map(\.pid)
   }
 
   var isWhole: Bool { pids.count == (guest.level ?? 0) + 1 }
 
   /// Reads fresh events.
   mutating func look() throws {
-    for event in try guest.events?.fresh() ?? [] {
+    for event in try guest.events?.fresh() ?? [] where event["anchor"]?.integer.map(pid_t.init) == anchor {
       log.add(event)
       guard let pid = event["pid"]?.integer.map(pid_t.init) else { continue }
       switch event["event"]?.string {

@@ -51,7 +51,7 @@ struct ExactlyOnce: ParsableCommand {
 
   private func testChecks() throws {
     var tally = Tally()
-    for kind in StreamKind.all where kind.writes && kind.callName == "write" {
+    for kind in StreamKind.all where kind.writes && kind.callName == "write" && kind.descent == .own {
       for mistake in ["gap", "repeat"] {
         let label = padded("\(kind.name) with a \(mistake)", 32)
         try tally.run(label, keep: common.keep, repeatWith: "Scripts/exactly-once --self-test") { directory in
@@ -118,10 +118,12 @@ final class StreamRun {
     let usesInput = !kind.writes && channel.guestEnd >= 0
     let usesOutput = kind.writes && channel.guestEnd >= 0
     guest = try Guest(
-      ["\(guests)/\(kind.writes ? "writer" : "reader")", channel.address, kind.callName] + (mistake.map { [$0] } ?? []),
+      ["\(guests)/\(kind.writes ? "writer" : "reader")"] + (kind.descent == .own ? [] : [kind.descent.rawValue])
+        + [channel.address, kind.callName] + (mistake.map { [$0] } ?? []),
       level: level,
       name: "\(kind.name)-\(getpid())", directory: directory,
-      descriptors: [usesInput ? channel.guestEnd : input.read, usesOutput ? channel.guestEnd : output.write, error])
+      descriptors: [usesInput ? channel.guestEnd : input.read, usesOutput ? channel.guestEnd : output.write, error],
+      runtime: directory + "/run")
   }
 
   /// Plays the whole life of the guest. Returns what to say about it.
@@ -129,10 +131,11 @@ final class StreamRun {
     defer { cleanUp() }
     try channel.connect(guest)
     try guest.waitUntilWhole()
+    let worker = kind.descent == .own ? guest.child.pid : try childThatIsWhole()
     let begun = Instant.now
     var recovery = RecoveryLog()
     if kills > 0 {
-      var breaker = try Breaker(guest)
+      var breaker = try Breaker(guest, anchor: worker)
       try breakAgainAndAgain(&breaker, kills)
       recovery = breaker.log
     } else {
@@ -143,6 +146,20 @@ final class StreamRun {
     try finish()
     let size = fixed(Double(passed) / 1e6, 0)
     return "\(kills) kills in \(fixed(seconds, 1)) s, \(size) MB" + (kills > 0 ? "; \(recovery.times)" : "")
+  }
+
+  /// The anchor of the child that does the work, once all its replicas are in step.
+  private func childThatIsWhole() throws -> pid_t {
+    guard level != nil else { return guest.child.pid }
+    var child: SetStatus?
+    let whole = wait(upTo: .seconds(20), every: .milliseconds(5)) {
+      child = guest.sets().first { $0.pid != guest.child.pid }
+      return child?.isWhole == true || guest.child.poll() != nil
+    }
+    guard whole, let child, child.isWhole else {
+      throw Failure("the child is not whole: \(child?.line ?? "no set")\(guestError())")
+    }
+    return pid_t(child.pid)
   }
 
   private func breakAgainAndAgain(_ breaker: inout Breaker, _ kills: Int) throws {
@@ -171,7 +188,7 @@ final class StreamRun {
           quiet = false
         }
       } else if now - lastWhole > .seconds(10) {
-        throw Failure("after kill \(breaker.kills) not whole within 10 s: \((try? guest.status().line) ?? "no status")")
+        throw Failure("after kill \(breaker.kills) not whole within 10 s: \(guest.sets().map(\.line).joined(separator: "; "))")
       }
     }
   }

@@ -5,11 +5,16 @@ import MFRHarness
 /// One way for a stream to leave or enter a program.
 struct StreamKind {
   enum Medium: String, CaseIterable { case pipe, file, append, pty, unix, tcp }
+  /// Who does the work, and is broken: the program that was started, or a child of it, which is a set of its own.
+  enum Descent: String { case own, forked, executed }
   let writes: Bool
   let medium: Medium
   let callName: String
+  var descent = Descent.own
 
-  var name: String { "\(writes ? "write" : "read")-\(medium.rawValue)-\(callName)" }
+  var name: String {
+    "\(writes ? "write" : "read")-\(medium.rawValue)-\(callName)" + (descent == .own ? "" : "-\(descent.rawValue)")
+  }
 
   static let all: [StreamKind] =
     kinds(true, [.pipe], ["write", "writev", "sendfile", "splice"])
@@ -18,6 +23,14 @@ struct StreamKind {
     + kinds(true, [.unix, .tcp], ["write", "writev", "send", "sendto", "sendmsg", "sendmmsg", "sendfile", "splice"])
     + kinds(false, [.pipe, .file, .pty], ["read", "readv"])
     + kinds(false, [.unix, .tcp], ["read", "readv", "recv", "recvfrom", "recvmsg", "recvmmsg"])
+    + [Descent.forked, .executed].flatMap { descent in
+      [
+        StreamKind(writes: true, medium: .pipe, callName: "write", descent: descent),
+        StreamKind(writes: true, medium: .tcp, callName: "sendfile", descent: descent),
+        StreamKind(writes: false, medium: .pipe, callName: "read", descent: descent),
+        StreamKind(writes: false, medium: .file, callName: "readv", descent: descent),
+      ]
+    }
 
   private static func kinds(_ writes: Bool, _ media: [Medium], _ calls: [String]) -> [StreamKind] {
     media.flatMap { medium in calls.map { StreamKind(writes: writes, medium: medium, callName: $0) } }

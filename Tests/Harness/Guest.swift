@@ -66,7 +66,17 @@ public final class Guest {
     return answer
   }
 
-  public func status() throws -> SetStatus { try Self.status(ofAnchor: child.pid, runtime: runtime) }
+  public func status() throws -> SetStatus { try status(ofAnchor: child.pid) }
+
+  /// Of one of its children that is a set, too.
+  public func status(ofAnchor anchor: pid_t) throws -> SetStatus {
+    try Self.status(ofAnchor: anchor, runtime: runtime)
+  }
+
+  /// Every set that answers where this guest's control socket is.
+  public func sets() -> [SetStatus] {
+    RuntimeDirectory.anchors(in: runtime).compactMap { try? status(ofAnchor: $0) }
+  }
 
   public static func status(ofAnchor anchor: pid_t, runtime: String = RuntimeDirectory.path) throws -> SetStatus {
     guard let set = try ask(.status, anchor: anchor, runtime: runtime)["set"].flatMap({ SetStatus(json: $0) }) else {

@@ -36,11 +36,7 @@ public final class RunningFamily {
   private var hasFailed: Bool { starter.child.poll().map { $0 != .exited(0) || !service.isDaemon } ?? false }
 
   /// Every set of it that answers.
-  public func sets() -> [SetStatus] {
-    RuntimeDirectory.anchors(in: runtime).compactMap { anchor in
-      (try? Guest.ask(.status, anchor: anchor, runtime: runtime))?["set"].flatMap { SetStatus(json: $0) }
-    }
-  }
+  public func sets() -> [SetStatus] { starter.sets() }
 
   public func waitUntilWhole() throws {
     guard let level, level > 0 else { return }

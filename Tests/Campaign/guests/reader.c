@@ -1,4 +1,4 @@
-// reader SOURCE CALL - reads the numbered stream to its end, checks each byte, and says on standard output
+// reader [forked | executed] SOURCE CALL - reads the numbered stream to its end, checks each byte, and says on standard output
 // after every 64 KB how far it is, and at the end how much there was. A file is read again and again, until
 // standard input ends.
 //
@@ -94,6 +94,7 @@ static const struct {
 };
 
 int main(int argc, char **argv) {
+  descend(&argc, &argv);
   if (argc != 3) return 64;
   ssize_t (*get)(size_t, uint64_t) = NULL;
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)

@@ -1,4 +1,4 @@
-// writer SINK CALL [gap | repeat] - writes the numbered stream until standard input ends, then says how much it
+// writer [forked | executed] SINK CALL [gap | repeat] - writes the numbered stream until standard input ends, then says how much it
 // wrote. With gap or repeat it makes that mistake once, so that a test can see that it is found.
 //
 // SINK  stdout | file:PATH | append:PATH | unix:PATH | tcp:PORT
@@ -141,6 +141,7 @@ static const struct {
 };
 
 int main(int argc, char **argv) {
+  descend(&argc, &argv);
   if (argc < 3) return 64;
   ssize_t (*put)(char *, size_t, uint64_t) = NULL;
   for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
