@@ -152,11 +152,12 @@ final class StreamRun {
   private func childThatIsWhole() throws -> pid_t {
     guard level != nil else { return guest.child.pid }
     var child: SetStatus?
-    let whole = wait(upTo: .seconds(20), every: .milliseconds(5)) {
+    let deadline = Instant.now + .seconds(20)
+    repeat {
+      try step(quiet: false)  // one that waits in the middle of a write becomes a set after it
       child = guest.sets().first { $0.pid != guest.child.pid }
-      return child?.isWhole == true || guest.child.poll() != nil
-    }
-    guard whole, let child, child.isWhole else {
+    } while child?.isWhole != true && guest.child.poll() == nil && Instant.now < deadline
+    guard let child, child.isWhole else {
       throw Failure("the child is not whole: \(child?.line ?? "no set")\(guestError())")
     }
     return pid_t(child.pid)
@@ -188,7 +189,8 @@ final class StreamRun {
           quiet = false
         }
       } else if now - lastWhole > .seconds(10) {
-        throw Failure("after kill \(breaker.kills) not whole within 10 s: \(guest.sets().map(\.line).joined(separator: "; "))")
+        throw Failure(
+          "after kill \(breaker.kills) not whole within 10 s: \(guest.sets().map(\.line).joined(separator: "; "))")
       }
     }
   }

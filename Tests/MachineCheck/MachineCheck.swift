@@ -1,7 +1,9 @@
 import ArgumentParser
+import Dispatch
 import Glibc
 import MFRControl
 import MFRHarness
+import Synchronization
 
 @main
 struct MachineCheck: ParsableCommand {
@@ -13,6 +15,7 @@ struct MachineCheck: ParsableCommand {
   @Option(help: "The kernel to boot: an unpacked vmlinux.") var kernel: String
   @Option(help: "The initramfs: its init prepares everything and then obeys /dev/ttyS1.") var initramfs: String
   @Option(help: "Only scenarios whose name contains this.") var only = ""
+  @Option(help: "How many machines work at the same time. Each takes a processor and 1 GiB.") var machines = 2
   @Flag(help: "List the scenarios.") var list = false
   @Flag(help: "Show what the kernel and MFR say.") var verbose = false
 
@@ -23,38 +26,46 @@ struct MachineCheck: ParsableCommand {
       return
     }
     guard !chosen.isEmpty else { throw ValidationError("no scenario has '\(only)' in its name") }
+    guard machines > 0 else { throw ValidationError("--machines must be 1 or more") }
     Interruption.hold()
     let folder = try File.temporaryDirectory("mfr-machine-check-")
     defer { File.removeTree(folder) }
-    let files = VirtualMachine.Files(kernel: kernel, initramfs: initramfs, folder: folder)
 
-    var passed = 0
-    var failed = 0
+    let queue = Queue(chosen)
+    DispatchQueue.concurrentPerform(iterations: min(machines, chosen.count)) { number in
+      let files = VirtualMachine.Files(kernel: kernel, initramfs: initramfs, folder: "\(folder)/\(number)")
+      work(queue, files)
+    }
+    let (passed, failed) = queue.result
+    say("\(passed) passed, \(failed) failed")
+    if failed > 0 { throw ExitCode.failure }
+  }
+
+  /// One machine after the other, each until something goes wrong on it, as long as there are scenarios.
+  private func work(_ queue: Queue, _ files: VirtualMachine.Files) {
     var server: Server?
     var machine: VirtualMachine?
-    for scenario in chosen {
+    while Interruption.pending == nil, let scenario = queue.next() {
       let begun = Instant.now
       do {
         // A machine on which something went wrong tells nothing about the next scenario.
-        if server == nil { machine = try VirtualMachine(files) }
+        if server == nil {
+          try File.makeDirectory(files.folder)
+          machine = try VirtualMachine(files)
+        }
         guard let machine else { continue }
         let current = try server ?? boot(machine)
         server = current
-        try run(scenario, on: current)
-        passed += 1
-        say("ok    \(scenario.name)  (\(shown(.now - begun)))")
+        let told = try run(scenario, on: current)
+        queue.passed("ok    \(scenario.name)  (\(shown(.now - begun)))" + told)
       } catch {
-        failed += 1
-        say("FAIL  \(scenario.name): \(error)")
-        if let machine { explain(machine) }
+        queue.failed("FAIL  \(scenario.name): \(error)" + (machine.map { explanation($0) } ?? ""))
         // Without a server it is not the scenario's fault.
-        if server == nil || Interruption.pending != nil { break }
+        if server == nil { break }
         server = nil
         machine = nil
       }
     }
-    say("\(passed) passed, \(failed) failed")
-    if failed > 0 { throw ExitCode.failure }
   }
 
   private func boot(_ machine: VirtualMachine) throws -> Server {
@@ -68,7 +79,8 @@ struct MachineCheck: ParsableCommand {
     return server
   }
 
-  private func run(_ scenario: Scenario, on server: Server) throws {
+  /// Returns what there is to say about it, if that is wanted.
+  private func run(_ scenario: Scenario, on server: Server) throws -> String {
     let machine = server.machine
     let before = try server.status()
     let checks = try machine.machineChecks()
@@ -102,7 +114,7 @@ struct MachineCheck: ParsableCommand {
     let after = try server.status()
     guard after.pid == before.pid, after.isWhole else { throw Failure("the set is not what it was: \(after.line)") }
     if scenario.late { try server.tell(early: true) }
-    if verbose { explain(machine, from: kernel, told) }
+    return verbose ? explanation(machine, from: kernel, told) : ""
   }
 
   private func checkLosses(_ outcome: Scenario.Outcome, _ server: Server, _ told: Int) throws {
@@ -121,15 +133,55 @@ struct MachineCheck: ParsableCommand {
     }
   }
 
-  private func explain(_ machine: VirtualMachine, from kernel: Int? = nil, _ told: Int? = nil) {
+  /// What the kernel, the coordinator and the client have said: lines, each with a newline before it.
+  private func explanation(_ machine: VirtualMachine, from kernel: Int? = nil, _ told: Int? = nil) -> String {
     // What the kernel says of its own start is of no interest.
     let start = machine.kernel.lastIndex { $0.contains("Run /init") } ?? 0
-    for line in machine.kernel[max(start, kernel ?? machine.kernel.count - 25)...] { say("      kernel: \(line)") }
     let told = told ?? max(0, machine.said.count - 100)
-    for line in machine.said[told...] where line.hasPrefix("E") || line.contains("errors") == false {
-      say("      \(line)")
+    let lines =
+      machine.kernel[max(start, kernel ?? machine.kernel.count - 25)...].map { "kernel: \($0)" }
+      + machine.said[told...].filter { $0.hasPrefix("E") || $0.contains("errors") == false }
+      + machine.said[told...].suffix(3)
+    return lines.map { "\n      \($0)" }.joined()
+  }
+}
+
+/// The scenarios that are left to do, and how the others ended. Each machine takes the next one when it is free.
+private final class Queue: Sendable {
+  private struct State {
+    var left: ArraySlice<Scenario>
+    var passed = 0
+    var failed = 0
+  }
+  private let state: Mutex<State>
+
+  init(_ scenarios: [Scenario]) { state = Mutex(State(left: scenarios[...])) }
+
+  func next() -> Scenario? { state.withLock { $0.left.popFirst() } }
+
+  func passed(_ text: String) {
+    state.withLock {
+      $0.passed += 1
+      say(text)
     }
-    for line in machine.said[told...].suffix(3) { say("      \(line)") }
+  }
+
+  func failed(_ text: String) {
+    state.withLock {
+      $0.failed += 1
+      say(text)
+    }
+  }
+
+  /// What nobody came to do has failed, too: no machine was left.
+  var result: (passed: Int, failed: Int) {
+    state.withLock { state in
+      for scenario in state.left {
+        say("FAIL  \(scenario.name): not begun")
+        state.failed += 1
+      }
+      return (state.passed, state.failed)
+    }
   }
 }
 
