@@ -115,6 +115,9 @@ static void refill(uint32_t page, uint32_t survivor) {
   if (from >= MFR_OFF_REPLICAS) {
     for (uint32_t i = 0; i < MFR_MAX_REPLICAS; i++)
       if (i != survivor) memset(mfr_replica_at(guarded, i), 0, sizeof(struct mfr_replica));
+    // A place that nobody has and that counts as live would be behind for ever: the leader would wait for it.
+    mfr_store_release32(&h->live, 1u << survivor);
+    mfr_store_release32(&h->parked, 0);
     return;
   }
   if (HEADER_HAS(page, live)) {
@@ -162,7 +165,8 @@ static int repair(uint32_t page) {
     pause_us(1000);
   }
   uint32_t survivor = alarm->place % MFR_MAX_REPLICAS;
-  int pid = alarm->pid, own_entry = page == MFR_OFF_REPLICAS / MFR_PAGE;
+  int pid = alarm->pid;
+  int own_entry = page >= MFR_OFF_REPLICAS / MFR_PAGE && page < MFR_OFF_RANGES / MFR_PAGE;
   if (alarm->page != page || !is_alive(pid)) {
     mfr_store_release32(&alarm->state, MFR_ALARM_IDLE);
     return -1;

@@ -147,6 +147,10 @@ void mfr_leave_lane(int keep_buffer) {
   m->mmap_seq = m->range_addr = m->kick_seq = 0;
   m->proc_fds = 0;
   m->mappings = m->map_files = m->map_leading = m->map_open = 0;
+  m->leading = 0;
+  m->in_sum = m->out_sum = 0;
+  memset(&m->claim, 0, sizeof m->claim);
+  memset(m->taken, 0, sizeof m->taken);
 }
 
 static u64 clear_tid, robust; // of P, which the kernel tells

@@ -132,6 +132,28 @@ struct LifeTests {
     #expect(try guest.end() == .signalled(SIGTERM))
   }
 
+  @Test("A broken table of replicas: places that nobody takes again do not hold the leader up, a ring later")
+  func replicasBroken() async throws {
+    let guest = try await LiveGuest(pause: 20)
+    // A place below the others is free: the new replicas do not take the places that the old ones have had.
+    func places() throws -> [Int] { try guest.guest.status().replicas.map { Int($0.index) }.sorted() }
+    for _ in 0..<10 where try places() == [0, 1, 2] { try guest.kill(replica: try guest.replicas()[1]) }
+    let before = try places()
+    try #require(before != [0, 1, 2])
+    // The coordinator may not live to answer: it is replaced together with the page.
+    _ = try? guest.ctl("inject", "--replica", "leader", "--fault", "poison", "--at", "buffer:replicas")
+    #expect(wait(upTo: .seconds(20)) { !guest.events("buffer").isEmpty })
+    try guest.guest.waitUntilWhole()
+    let after = try places()
+    try #require(!before.allSatisfy(after.contains), "\(before), then \(after)")
+    let calls = try guest.guest.status().calls  // the ring has 8192 slots
+    let wentOn = wait(upTo: .seconds(60)) { ((try? guest.guest.status().calls) ?? 0) > calls + 3 * 8192 }
+    #expect(wentOn, "\((try? guest.guest.status().line) ?? "no status")")
+    let hung = guest.events("lost").filter { $0["cause"]?["kind"]?.string == "hang" }
+    #expect(hung.isEmpty, "\(hung.map(\.text))")
+    #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
   @Test("kill -9 of mfr-run ends the guest, as it would without MFR, and leaves nothing")
   func anchor() async throws {
     let guest = try await LiveGuest()

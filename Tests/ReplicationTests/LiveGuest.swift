@@ -11,17 +11,18 @@ final class LiveGuest {
   let directory: String
   private static let number = Number()
 
-  /// Starts it at a level and waits until it is protected. `megabytes`: what the counter holds besides.
+  /// Starts it at a level and waits until it is protected. `megabytes`: what the counter holds besides; `pause`: microseconds
+  /// between two of its lines.
   init(
-    level: Int = 2, program: [String]? = nil, megabytes: Int? = nil, options: [String] = [], prefix: [String] = [],
-    whole: Bool = true
+    level: Int = 2, program: [String]? = nil, megabytes: Int? = nil, pause: Int = 5000, options: [String] = [],
+    prefix: [String] = [], whole: Bool = true
   ) async throws {
     let source = Repository.root.appendingPathComponent("Tests/Support/counter.c")
     let counter = Repository.build.appendingPathComponent("counter")
     try await Builder.compile(source, to: counter)
     directory = try File.temporaryDirectory("mfr-live-")
     guest = try MFRHarness.Guest(
-      program ?? [counter.path] + (megabytes.map { ["\($0)"] } ?? []), level: level,
+      program ?? [counter.path, "\(megabytes ?? 0)", "\(pause)"], level: level,
       name: "live-\(getpid())-\(Self.number.next())", directory: directory,
       options: options, prefix: prefix)
     do {

@@ -1,6 +1,8 @@
 // counter - a guest that runs until it is told to end, for tests that look at a replica set from outside.
 //
-// Counts on standard output, a line every 5 ms, so that a number that is missing or doubled shows. In every
+// counter [MB [US]]: holds so many megabytes besides; US: microseconds between two lines, 5,000 if not given.
+//
+// Counts on standard output, a line at a time, so that a number that is missing or doubled shows. In every
 // round it writes into its stack, its data and its heap, grows and shrinks the heap, and checks that they
 // hold what it has written.
 #include <stdint.h>
@@ -24,8 +26,8 @@ static void check_round(const unsigned char *memory, unsigned round) {
 }
 
 int main(int argc, char **argv) {
-  // counter [MB]: so much memory more, all of it in use.
   size_t bytes = argc > 1 ? (size_t)atoi(argv[1]) << 20 : 0;
+  long us = argc > 2 ? atol(argv[2]) : 5000;
   char *much = bytes ? malloc(bytes) : NULL;
   if (much) memset(much, 1, bytes);
   unsigned char stack[PAGES * PAGE];
@@ -44,7 +46,7 @@ int main(int argc, char **argv) {
     if (write(1, line, (size_t)length) != length) return 1;
     for (int i = 0; i < 4; i++) check_round(areas[i], round);
     free(passing);
-    struct timespec wait = {0, 5000000};
+    struct timespec wait = {0, us * 1000};
     nanosleep(&wait, NULL);
   }
 }
