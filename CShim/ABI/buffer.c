@@ -171,8 +171,17 @@ static int repair(uint32_t page) {
     mfr_store_release32(&alarm->state, MFR_ALARM_IDLE);
     return -1;
   }
+  // Nobody moves the lead any more. Before, somebody may have: one that has stopped here is late, and others bid. Then the
+  // one that led is behind, and it is the others who know how things stand: they come to the page themselves, or never.
+  int page_of_grant = page == 0 && !readable(guarded);
+  end_child(page_of_grant ? shadow.header.coordinator_pid : h->coordinator_pid, 0);
+  if (!page_of_grant && (mfr_load_acquire64(&h->grant) & 0xff) != survivor) {
+    end_child(pid, 0);
+    mfr_store_release32(&alarm->state, MFR_ALARM_IDLE);
+    mfr_add_acqrel32(&h->anchor_wake, 1);
+    return 0;
+  }
   // All others have what is broken for a basis. Their zombies tell what they had done.
-  end_child(page == 0 ? shadow.header.coordinator_pid : h->coordinator_pid, 0);
   for (uint32_t i = 0; i < MFR_MAX_REPLICAS; i++) {
     int known = ((struct mfr_replica *)(void *)(shadow.bytes + MFR_OFF_REPLICAS))[i].pid;
     int now = own_entry ? 0 : mfr_replica_at(guarded, i)->pid;

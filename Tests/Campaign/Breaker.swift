@@ -44,6 +44,8 @@ struct RecoveryLog {
   private(set) var lost = 0
   private(set) var inStep = 0
   private(set) var divergences = 0
+  /// Broken pages of the buffer that were replaced.
+  private(set) var breaks = 0
   private(set) var causes: [String: Int] = [:]
   private(set) var decisions: [Duration] = []
   private(set) var recoveries: [Duration] = []
@@ -61,6 +63,7 @@ struct RecoveryLog {
         recoveries.append(.microseconds(time))
       }
     case "divergence": divergences += 1
+    case "buffer": breaks += 1
     default: break
     }
   }

@@ -89,6 +89,11 @@ struct ServerCampaign {
       return status.isWhole && status.lost == status.respawns
     }
     try listen()
+    if faults.contains(.buffer) {
+      // What was in the table of replicas, and counts of the last moments, are lost with their pages.
+      guard log.breaks > 0 else { throw Failure("no page of the buffer was replaced: \(tally)") }
+      return status
+    }
     guard status.lost > 0 || faults == [.failover] else { throw Failure("no replica was lost: \(tally)") }
     guard status.lost == status.respawns else {
       throw Failure("lost \(status.lost), made good \(status.respawns): \(tally)")
@@ -108,6 +113,7 @@ struct ServerCampaign {
     let parts = inflicted.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     let causes = log.causes.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     return "faults: \(parts.joined(separator: ", "))\(passedOver > 0 ? ", passed over \(passedOver)" : "")"
+      + (log.breaks > 0 ? "; pages of the buffer replaced: \(log.breaks)" : "")
       + (causes.isEmpty ? "" : "; losses by cause: \(causes.joined(separator: ", "))")
   }
 
@@ -170,11 +176,35 @@ struct ServerCampaign {
     case .failover:
       guard let answer = try? running.guest.ask(.failover) else { return }
       note("failover: \(answer.text)", begun)
+    case .buffer:
+      try breakBuffer(victim, of: status, begun)
+      return
     case .coordinator: break
     }
     inflicted[fault.name, default: 0] += 1
     kinds.plant(fault.name)
     if fault != .failover, fault != .pair { hit(victim.pid, by: fault) }
+  }
+
+  /// Poisons a page of the buffer for one replica, and waits a moment for what comes of it: a page that breaks in the midst
+  /// of a repair ends the guest. A leader has the page replaced and loses the others; a follower dies of it.
+  private mutating func breakBuffer(_ victim: SetStatus.Replica, of status: SetStatus, _ begun: Instant) throws {
+    let part = ControlRequest.Injection.BufferPart.allCases.randomElement(using: &random)
+    let breaks = log.breaks
+    let answer = try? running.guest.ask(
+      .inject(.init(fault: .poison, target: .index(victim.index), place: .buffer(part), seed: random.next() >> 1)))
+    let told = answer?.text ?? "no answer"  // the coordinator may have gone with it
+    note("poison in buffer \(part?.rawValue ?? "") of \(victim.pid), \(victim.role) \(victim.index): \(told)", begun)
+    inflicted["buffer", default: 0] += 1
+    kinds.plant("buffer")
+    for replica in status.replicas { kinds.hit("buffer", replica.pid) }
+    let come = try wait(upTo: .milliseconds(300), every: .milliseconds(5)) {
+      try listen()
+      return log.breaks > breaks || Glibc.kill(victim.pid, 0) != 0
+    }
+    if !come { note("not come to so far", begun) }
+    let whole = try wait(upTo: .seconds(10), every: .milliseconds(5)) { try patientStatus().isWhole }
+    guard whole else { throw Failure("not in step again within 10 s: \(try patientStatus().line); \(tally)") }
   }
 
   /// The first replica that was none in `before`. Not the first new child of the anchor: those that the guest forks are its

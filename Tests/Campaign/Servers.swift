@@ -17,7 +17,8 @@ struct Servers: ParsableCommand {
     help: """
       Faults, separated by commas: KILL, SEGV, ILL, FPE, BUS, ABRT (signals to one replica); poison, segv, hang, spin, \
       bitflip (as `mfr-ctl inject`, bitflip in followers only); pair (two are killed at once), joiner (one is killed, and \
-      its successor while it joins), coordinator (it is killed), failover (the lead moves, nobody is broken).
+      its successor while it joins), coordinator (it is killed), failover (the lead moves, nobody is broken), buffer (a \
+      page of what replicas share to stay in step is poisoned in one of them).
       """)
   var faults = "KILL,SEGV,ILL,FPE,BUS,poison"
   @Option(help: "Milliseconds between faults: from-to.")
@@ -86,8 +87,10 @@ struct Servers: ParsableCommand {
 enum ReplicaFault: Hashable {
   case signal(String)
   case inject(ControlRequest.Injection.Fault)
-  case pair, joiner, coordinator, failover
-  private static let named = ["pair": pair, "joiner": joiner, "coordinator": coordinator, "failover": failover]
+  case pair, joiner, coordinator, failover, buffer
+  private static let named = [
+    "pair": pair, "joiner": joiner, "coordinator": coordinator, "failover": failover, "buffer": buffer,
+  ]
 
   init(_ name: String) throws {
     if let fault = Self.named[name] {
@@ -109,6 +112,7 @@ enum ReplicaFault: Hashable {
     case .joiner: "joiner"
     case .coordinator: "coordinator"
     case .failover: "failover"
+    case .buffer: "buffer"
     }
   }
 }
