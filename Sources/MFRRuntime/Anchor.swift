@@ -16,6 +16,8 @@ public final class Anchor: Sendable {
     /// How long to wait when the next one dies as soon as the last.
     var coordinatorPause: UInt64 = 0
     var coordinatorStarted: UInt64 = 0
+    /// Broken pages of the buffer that were replaced, when the last coordinator had died.
+    var breaks: UInt32 = 0
     /// A signal for which the buffer has no room.
     var held: RawSignal?
     var insistence: Insistence?
@@ -301,7 +303,10 @@ public final class Anchor: Sendable {
       if info.info.code != CLD_EXITED {
         report("the coordinator died of signal \(info.info.status); another one is started")
       }
-      if now &- state.coordinatorStarted > 1_000_000_000 { state.coordinatorPause = 0 }
+      // The repair of the buffer ends the coordinator: that says nothing against the next one.
+      let breaks = buffer.load(mfr_header_breaks(buffer.base))
+      if now &- state.coordinatorStarted > 1_000_000_000 || breaks != state.breaks { state.coordinatorPause = 0 }
+      state.breaks = breaks
       state.coordinator = 0
       state.coordinatorDue = now &+ state.coordinatorPause
       state.coordinatorPause = min(max(state.coordinatorPause &* 2, 1_000_000), 500_000_000)
