@@ -119,9 +119,20 @@ struct MachineCheck: ParsableCommand {
 
   private func checkLosses(_ outcome: Scenario.Outcome, _ server: Server, _ told: Int) throws {
     var lost: [JSON] = []
-    try server.machine.pump("loss of \(outcome.count) replicas (\(outcome.lost))") {
-      lost = server.machine.events(after: told).filter { $0["event"]?.string == "lost" }
-      return lost.count >= outcome.count
+    do {
+      try server.machine.pump("loss of \(outcome.count) replicas (\(outcome.lost))") {
+        lost = server.machine.events(after: told).filter { $0["event"]?.string == "lost" }
+        return lost.count >= outcome.count
+      }
+    } catch let failure as Failure {
+      let page = outcome.broken
+      let now = try outcome.lost.map { pid in
+        try server.machine.ask("grep -n . /proc/\(pid)/maps | grep -E 'heap|stack'; inside pages \(pid) '[stack]'")
+          .joined(separator: "; ")
+      }
+      throw Failure(
+        "\(failure); \(String(page.address, radix: 16)) at \(String(page.physical, radix: 16)); \(now); \(try server.status().line)"
+      )
     }
     try server.awaitWhole()
     let pids = lost.compactMap { $0["pid"]?.integer.map { Int32(truncatingIfNeeded: $0) } }

@@ -14,6 +14,8 @@ struct Scenario: Sendable {
     var oneStays: Bool
     /// Whether there was a machine check; otherwise the kernel was only told that there was.
     var machineCheck: Bool
+    /// The page that was broken.
+    var broken: Page
     /// What the kernel must have said, each in one line.
     var kernelSays: [[String]]
 
@@ -25,6 +27,7 @@ struct Scenario: Sendable {
       self.count = count ?? lost.count
       self.machineCheck = machineCheck
       self.oneStays = oneStays
+      broken = page
       let frame = "0x" + String(page.physical >> 12, radix: 16)
       self.kernelSays = kernelSays + [["Memory failure: \(frame):", "recovery action", "Recovered"]]
     }
@@ -245,9 +248,9 @@ extension Server {
     let gate = try Debugger.Breaker.execution(symbol("mfr_gate", in: some))
     let monitor = try machine.monitor()
     let debugger = try machine.debugger()
-    try debugger.set(gate)
     var found: (Int32, Page)?
-    for _ in 0..<500 where found == nil {
+    try debugger.set(gate)
+    for _ in 0..<2000 where found == nil {
       guard try debugger.resume() != nil else { break }
       let call = try debugger.registers()
       // writev(descriptor, vector, count): followers make none.
@@ -255,8 +258,10 @@ extension Server {
       let base = try debugger.memory(call.rdx, 8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
       guard let (pid, page) = try owner(of: base, pages, monitor) else { continue }
       try debugger.clear(gate)
-      try debugger.set(.access(page.address, bytes: 4096))
-      for _ in 0..<500 where found == nil {
+      let watch = Debugger.Breaker.access(page.address, bytes: 4096)
+      try debugger.set(watch)
+      // A few bytes are copied otherwise: then it is another call's turn.
+      for _ in 0..<50 where found == nil {
         guard try debugger.resume() != nil else { break }
         let now = try debugger.registers()
         // rep movsb: of all the kernel's code, copies from user memory survive bad data.
@@ -264,7 +269,9 @@ extension Server {
           found = (pid, page)
         }
       }
-      break
+      guard found == nil else { break }
+      try debugger.clear(watch)
+      try debugger.set(gate)
     }
     if let found { try then(found.1, monitor) }
     try debugger.finish()
