@@ -154,6 +154,31 @@ struct LifeTests {
     #expect(try guest.end() == .signalled(SIGTERM))
   }
 
+  @Test("A leader that waits for the repair of the buffer and is overtaken meanwhile is not the one that stays")
+  func overtakenWhileWaiting() async throws {
+    let guest = try await LiveGuest(pause: 20)
+    let leader = try guest.replicas()[0]
+    // The anchor repairs, when it comes to it: not while a debugger holds it.
+    let commands = Pipe()  // none comes
+    let debugger = try Child(
+      [try Tools.program("gdb"), "-nx", "-q", "-p", "\(guest.anchor)"],
+      descriptors: [commands.fileHandleForReading.fileDescriptor, nil, nil])
+    defer { debugger.stop(SIGKILL) }
+    func isHeld() -> Bool {
+      File.names(in: "/proc/\(guest.anchor)/task").allSatisfy { task in
+        (try? File.text("/proc/\(guest.anchor)/task/\(task)/stat"))?.contains(") t ") == true
+      }
+    }
+    try #require(wait(upTo: .seconds(30), until: isHeld))
+    _ = try guest.ctl("inject", "--replica", "leader", "--fault", "poison", "--at", "buffer:slots")
+    let overtaken = wait(upTo: .seconds(20)) { (try? guest.replicas().first).map { $0 != leader } ?? false }
+    #expect(overtaken, "\((try? guest.guest.status().line) ?? "no status")")
+    debugger.stop(SIGKILL)  // it lets go
+    try guest.waitForLoss(of: leader)
+    #expect(guest.events("divergence").isEmpty)
+    #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
   @Test("kill -9 of mfr-run ends the guest, as it would without MFR, and leaves nothing")
   func anchor() async throws {
     let guest = try await LiveGuest()
