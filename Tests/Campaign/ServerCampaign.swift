@@ -14,6 +14,8 @@ struct ServerCampaign {
   private var passedOver = 0
   /// Replicas that are broken and have not come to it yet: they are lost already, and are no help to others.
   private var broken: Set<pid_t> = []
+  /// The one replica that has wrong bits, and how many.
+  private var flipped: (pid: pid_t, bits: Int)?
   /// Successors that were killed, until the events tell of it.
   private var joiners: Set<pid_t> = []
   private var kinds = KindLog()
@@ -94,7 +96,10 @@ struct ServerCampaign {
       guard log.breaks > 0 else { throw Failure("no page of the buffer was replaced: \(tally)") }
       return status
     }
-    guard status.lost > 0 || faults == [.failover] else { throw Failure("no replica was lost: \(tally)") }
+    // Most bits are never read again.
+    guard status.lost > 0 || faults == [.failover] || faults == [.inject(.bitflip)] else {
+      throw Failure("no replica was lost: \(tally)")
+    }
     guard status.lost == status.respawns else {
       throw Failure("lost \(status.lost), made good \(status.respawns): \(tally)")
     }
@@ -130,7 +135,7 @@ struct ServerCampaign {
       whole.count >= 2
       ? (slow ? whole : able) : whole.count == 1 && !slow ? able.filter { broken.contains($0.pid) } : []
     let enough = fault != .pair || whole.count >= 3
-    guard enough, let victim = choice.randomElement(using: &random) else {
+    guard enough, var victim = choice.randomElement(using: &random) else {
       passedOver += 1
       guard Instant.now - lastAble < .seconds(5) else {
         throw Failure("not in step again within 5 s: \(status.line); \(tally)")
@@ -146,8 +151,11 @@ struct ServerCampaign {
       note("\(name) to \(victim.pid), \(victim.role) \(victim.index) at \(victim.sequence)", begun)
       guard kill(victim.pid, number) == 0 else { return }
     case .inject(let kind):
-      // A leader whose memory is wrong and not known to be so is not to be masked without a vote.
-      if kind == .bitflip, victim.role == "leader" { return }
+      if kind == .bitflip {
+        // A leader whose memory is wrong and not known to be so is not to be masked without a vote.
+        guard let next = try nextToFlip(victim, status, begun), next.role != "leader" else { return }
+        victim = next
+      }
       let places: [ControlRequest.Injection.Place] = [.heap, .stack, .data]
       let place = places.randomElement(using: &random) ?? .heap
       let answer = try? running.guest.ask(
@@ -156,6 +164,7 @@ struct ServerCampaign {
         "\(kind.rawValue) in \(place.text) of \(victim.pid), \(victim.role) \(victim.index): \(answer?.text ?? "refused")",
         begun)
       guard answer != nil else { return }
+      if kind == .bitflip { flipped = (victim.pid, (flipped?.bits ?? 0) + 1) }
     case .pair:
       let both = whole.shuffled(using: &random).prefix(2)
       note("KILL to \(both.map { "\($0.pid), \($0.role)" }) at \(victim.sequence)", begun)
@@ -184,6 +193,26 @@ struct ServerCampaign {
     inflicted[fault.name, default: 0] += 1
     kinds.plant(fault.name)
     if fault != .failover, fault != .pair { hit(victim.pid, by: fault) }
+  }
+
+  /// Bits that have made no difference stay wrong, and so they do in whoever is cloned from there: in two replicas they
+  /// would be a majority. So one has them all, and goes before another one is flipped. nil: it has just gone.
+  private mutating func nextToFlip(_ victim: SetStatus.Replica, _ status: SetStatus, _ begun: Instant) throws
+    -> SetStatus.Replica?
+  {
+    guard let (pid, bits) = flipped else { return victim }
+    try listen()
+    guard let same = status.replicas.first(where: { $0.pid == pid }) else {
+      flipped = nil
+      return victim
+    }
+    if bits < 25, same.role != "leader" { return same }
+    flipped = nil
+    guard kill(pid, SIGKILL) == 0 else { return nil }
+    note("KILL to \(pid), with \(bits) wrong bits that made no difference", begun)
+    hit(pid, by: .signal("KILL"))
+    kinds.hit(KindLog.cleared, pid)
+    return nil
   }
 
   /// Poisons a page of the buffer for one replica, and waits a moment for what comes of it: a page that breaks in the midst
@@ -272,6 +301,8 @@ struct ServerCampaign {
 
 /// What came of each kind of fault.
 private struct KindLog {
+  /// No kind of fault: replicas that the campaign itself has taken away.
+  static let cleared = "cleared"
   private struct Kind {
     var planted = 0
     var lost = 0
@@ -303,7 +334,7 @@ private struct KindLog {
   }
 
   func rows(_ server: String, _ level: Int, _ report: LoadReport?) -> String {
-    kinds.sorted { $0.key < $1.key }.map { name, kind in
+    kinds.filter { $0.key != Self.cleared }.sorted { $0.key < $1.key }.map { name, kind in
       "| \(server) | \(level) | \(name) | \(kind.planted) | \(kind.lost) | \(report?.requests ?? 0) |"
         + " \((report?.errors ?? 0) + (report?.wrong ?? 0)), \(report?.doubled ?? 0) |"
         + " \(RecoveryLog.spread(kind.decisions)) | \(RecoveryLog.spread(kind.recoveries)) |\n"

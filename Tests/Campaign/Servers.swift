@@ -16,7 +16,7 @@ struct Servers: ParsableCommand {
   @Option(
     help: """
       Faults, separated by commas: KILL, SEGV, ILL, FPE, BUS, ABRT (signals to one replica); poison, segv, hang, spin, \
-      bitflip (as `mfr-ctl inject`, bitflip in followers only); pair (two are killed at once), joiner (one is killed, and \
+      bitflip (as `mfr-ctl inject`, bitflip in followers only, one of them at a time); pair (two are killed at once), joiner (one is killed, and \
       its successor while it joins), coordinator (it is killed), failover (the lead moves, nobody is broken), buffer (a \
       page of what replicas share to stay in step is poisoned in one of them).
       """)
