@@ -146,6 +146,20 @@ void mfr_guest_dies(u32 signo) {
   for (;;) SYS1(exit_group, 128 + signo);
 }
 
+// The end of the guest by a signal is known to all replicas: it came with one of the last slots. What says otherwise is
+// the memory of this one. Its frames lie on the guest's stack for as long as it waits in a call.
+#define RECENT 64u
+static int came_with_slot(u32 signo) {
+  if (mfr_load_acquire32(&mfr_self.h->live) == 1u << mfr_self.index) return 1; // alone, it takes them without slots
+  for (u64 k = 1; k <= RECENT && k <= mfr_self.seq; k++) {
+    const struct mfr_slot *slot = mfr_slot_at(mfr_self.base, mfr_self.seq - k);
+    if (mfr_word_is_seq(mfr_load_acquire64(&slot->word), mfr_self.seq - k) && (slot->flags & MFR_SLOT_SIGNAL) &&
+        slot->signo == signo)
+      return 1;
+  }
+  return 0;
+}
+
 // Around a clone: what hits the child before it knows who it is would be told of its parent.
 u64 mfr_block_ours(void) {
   u64 set = ~MFR_REAL_MASK, old = 0;
@@ -194,7 +208,10 @@ int mfr_deliver(u32 signo, const struct mfr_siginfo *info) {
     mfr_stop(signo);
     return 1; // a call goes on as if nothing had been
   }
-  if (act.handler == 0) mfr_guest_dies(signo);
+  if (act.handler == 0) {
+    while (!came_with_slot(signo)) SYS2(kill, mfr_self.rpid, MFR_SIGKILL);
+    mfr_guest_dies(signo);
+  }
   if (act.flags & MFR_SA_RESETHAND) mfr_self.action[signo].handler = 0;
   mfr_handling_begin(&me);
   mfr_self.suspend_on = 0;

@@ -292,7 +292,12 @@ static long raise_self(struct mfr_call *c, i32 signo, i32 code, const void *info
     x.info.u.rt.uid = (u32)SYS0(getuid);
   }
   x.info.signo = signo;
-  if (signo == MFR_SIGKILL) mfr_guest_dies(MFR_SIGKILL);
+  if (signo == MFR_SIGKILL) {
+    x.signo = 0; // a slot all the same: one that has gone astray does not end the others
+    long r = mfr_lane_call(c, &raise_shape, &x);
+    if (mfr_self.rerun) return r;
+    mfr_guest_dies(MFR_SIGKILL);
+  }
   // Job control is the anchor's: the signal goes to its pid.
   if (signo == MFR_SIGSTOP || (mfr_is_default_stop((u32)signo) && !(mfr_self.vmask & SIG_BIT(signo)))) {
     return mfr_stop_call(c, (u32)signo);
