@@ -179,6 +179,35 @@ struct LifeTests {
     #expect(try guest.end() == .signalled(SIGTERM))
   }
 
+  @Test("A follower in whose memory a deadly signal has come up from nowhere goes, and the guest goes on")
+  func signalFromNowhere() async throws {
+    let guest = try await LiveGuest()
+    let victim = try guest.replicas()[1]
+    let memory = try call("open /proc/\(victim)/mem") { open("/proc/\(victim)/mem", O_RDWR | O_CLOEXEC) }
+    defer { close(memory) }
+    let line = try #require(
+      try File.text("/proc/\(victim)/maps").split(separator: "\n").first { $0.hasSuffix("[stack]") })
+    let ends = line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt64($0, radix: 16) }
+    try #require(ends.count == 2)
+    var stack = [UInt32](repeating: 0, count: Int(ends[1] - ends[0]) / 4)
+    // struct mfr_call of a clock_nanosleep(0, 0, …) lies there: nr, no_restart, signo, pad, a[0], a[1].
+    let wanted: [UInt32] = [230, 0, 0]
+    let gone = wait(upTo: .seconds(20), every: .milliseconds(1)) {
+      guard stack.withUnsafeMutableBytes({ pread(memory, $0.baseAddress, $0.count, off_t(ends[0])) }) > 0 else {
+        return true
+      }
+      for at in 0..<stack.count - 8
+      where Array(stack[at..<at + 3]) == wanted && stack[at + 4..<at + 8].allSatisfy({ $0 == 0 }) {
+        var signal: UInt32 = 64
+        _ = pwrite(memory, &signal, 4, off_t(ends[0]) + off_t(at + 2) * 4)
+      }
+      return !runs(victim)
+    }
+    #expect(gone)
+    try guest.waitForLoss(of: victim)
+    #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
   @Test("kill -9 of mfr-run ends the guest, as it would without MFR, and leaves nothing")
   func anchor() async throws {
     let guest = try await LiveGuest()
