@@ -186,6 +186,47 @@ static int is_fifo(long dir, long path) {
   return SYS4(newfstatat, dir, path, st, 0) == 0 && ((u32)st[3] & 0170000) == 0010000;
 }
 
+// A signal is due before a call that may wait. As in the kernel, one that need not wait is made all the same, and has
+// its result; only a sleep is interrupted. Should one of these sleep after all, another kick comes.
+long mfr_made_at_once(long nr, const long *a) {
+  int at = nr == __NR_openat || nr == __NR_openat2;
+  long r;
+  switch (nr) {
+  case __NR_open: case __NR_creat: case __NR_openat: case __NR_openat2:
+    if (!((nr == __NR_openat ? a[2] : nr == __NR_open ? a[1] : 0) & 04000 /* O_NONBLOCK */) &&
+        is_fifo(at ? a[0] : -100, at ? a[1] : a[0]))
+      return -MFR_EINTR;
+    break;
+  case __NR_ioctl:
+    break;
+  case __NR_fcntl:
+    if (a[1] != 7 /* F_SETLKW */ && a[1] != 38 /* F_OFD_SETLKW */) break;
+    r = SYS3(fcntl, a[0], a[1] - 1, a[2]);
+    return r == -MFR_EAGAIN || r == -13 /* EACCES */ ? -MFR_EINTR : r;
+  case __NR_flock:
+    r = SYS2(flock, a[0], a[1] | 4 /* LOCK_NB */);
+    return r == -MFR_EAGAIN && !(a[1] & 4) ? -MFR_EINTR : r;
+  case __NR_read: case __NR_readv: case __NR_preadv2: case __NR_recvmsg: case __NR_recvmmsg:
+  case __NR_accept: case __NR_accept4:
+    if (!mfr_never_waits(a[0]) && !ready(a[0], POLLIN)) return -MFR_EINTR;
+    break;
+  case __NR_write: case __NR_writev: case __NR_pwritev2: case __NR_sendmsg: case __NR_sendmmsg: case __NR_sendfile:
+    if (!mfr_never_waits(a[0]) && !ready(a[0], POLLOUT)) return -MFR_EINTR;
+    break;
+  case __NR_epoll_wait:
+    r = mfr_gate(nr, a[0], a[1], a[2], 0, 0, 0);
+    return r != 0 || a[3] == 0 ? r : -MFR_EINTR;
+  case __NR_ppoll: {
+    struct mfr_timespec none = {0, 0};
+    r = mfr_gate(nr, a[0], a[1], (long)&none, 0, 8, 0);
+    return r != 0 ? r : -MFR_EINTR;
+  }
+  default:
+    return -MFR_EINTR;
+  }
+  return mfr_gate(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+}
+
 // The others wait for a point in time, no more: until then a call with a time-out may wait by itself, as it does
 // without threads. MFR_PARK: that time has come.
 long mfr_wait_until(struct mfr_turn *t, long nr, const long *a, u64 until) {

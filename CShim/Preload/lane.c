@@ -341,7 +341,7 @@ long mfr_blocking_step(struct mfr_turn *t, long nr, const long *a, int *joiner) 
   }
   if (unlikely(mfr_deliverable())) {
     mfr_store_relaxed32(&me->phase, MFR_PHASE_GUEST);
-    return unlikely(mfr_self.thread->proxy) ? mfr_proxy_stop() : -MFR_EINTR;
+    return unlikely(mfr_self.thread->proxy) ? mfr_proxy_stop() : mfr_made_at_once(nr, a);
   }
   if (unlikely(mfr_self.signalfds)) mfr_signalfd_sync(); // what comes now kicks
   if (unlikely(mfr_self.thread->started) && mfr_made_before(nr, &before)) return before;

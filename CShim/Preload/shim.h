@@ -177,6 +177,7 @@ void mfr_threads_forked(void);                        // the child of a fork has
 int mfr_others_wait(u64 *until);
 long mfr_wait_until(struct mfr_turn *t, long nr, const long *a, u64 until);
 long mfr_try_or_park(long nr, const long *a);         // the attempt of a call that may not block
+long mfr_made_at_once(long nr, const long *a); // a signal is due: the result, or -EINTR where it would sleep
 void mfr_wait_for_child(u32 seen);                    // what the running thread is to wait for: a child changes
 void mfr_threads_cloned(void);
 void mfr_threads_async(void);
