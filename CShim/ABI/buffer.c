@@ -62,11 +62,27 @@ static int is_alive(int pid) {
   siginfo_t info;
   return pid > 0 && look_at(pid, WEXITED | WNOHANG | WNOWAIT, &info) == 0 && info.si_pid == 0;
 }
+// Replicas that were reaped here: their SIGCHLD comes later, and is none for the guest.
+static _Atomic int reaped[MFR_MAX_REPLICAS];
+static void note_reaped(int pid) {
+  for (uint32_t i = 0; i < MFR_MAX_REPLICAS; i++) {
+    int none = 0;
+    if (atomic_compare_exchange_strong(&reaped[i], &none, pid)) return;
+  }
+}
+int mfr_host_next_reaped(void) {
+  for (uint32_t i = 0; i < MFR_MAX_REPLICAS; i++) {
+    int pid = atomic_exchange(&reaped[i], 0);
+    if (pid) return pid;
+  }
+  return 0;
+}
 // Only a child of ours is ever killed, whatever the buffer says. It stays a zombie, to be settled, unless `reap`.
 static void end_child(int pid, int reap) {
   siginfo_t info;
   if (pid <= 0 || look_at(pid, WEXITED | WNOHANG | WNOWAIT, &info) < 0) return;
   syscall(SYS_kill, pid, SIGKILL);
+  if (reap) note_reaped(pid);
   look_at(pid, WEXITED | (reap ? 0 : WNOWAIT), &info);
 }
 static void pause_us(long us) {

@@ -116,7 +116,7 @@ public final class Anchor: Sendable {
   }
 
   private func take(_ number: Int32, _ signal: RawSignal, _ state: inout State) {
-    mfr_host_check_alarm()
+    repairBuffer(&state)
     buffer.store(mfr_header_anchor_ppid(buffer.base), getppid())
     switch number {
     case MFR_KICK_SIGNAL:  // our own fault handler's: the signal that came to it was none of ours
@@ -130,6 +130,13 @@ public final class Anchor: Sendable {
     }
     postHeld(&state)
     mfr_host_remember()
+  }
+
+  /// What has been found broken of it, if anything.
+  private func repairBuffer(_ state: inout State) {
+    mfr_host_check_alarm()
+    // Also those of a repair that began where this process met the page itself.
+    while case let pid = mfr_host_next_reaped(), pid > 0 { state.calls.replicaReaped(pid) }
   }
 
   /// What the guest has sent to its own group comes with the call that did so.
@@ -148,7 +155,7 @@ public final class Anchor: Sendable {
     while true {
       let seen = buffer.load(futex)
       let pause = state.withLock { state -> Int64? in
-        mfr_host_check_alarm()
+        repairBuffer(&state)
         defer { mfr_host_remember() }
         scan(&state)
         serveStops(&state)
@@ -300,6 +307,7 @@ public final class Anchor: Sendable {
       var info = RawSignal()
       guard info.waitid(P_PID.rawValue, state.coordinator, WEXITED | WNOHANG) == 0, info.info.pid == state.coordinator
       else { return }
+      state.calls.replicaReaped(state.coordinator)  // its SIGCHLD may come later than this, and is none of the guest's
       if info.info.code != CLD_EXITED {
         report("the coordinator died of signal \(info.info.status); another one is started")
       }

@@ -376,6 +376,11 @@ struct AnchorCalls {
   /// Takes a dead replica away for good; its SIGCHLD may come later than this.
   mutating func reapReplica(_ pid: Int32) {
     reap(pid)
+    replicaReaped(pid)
+  }
+
+  /// It has been taken away already.
+  mutating func replicaReaped(_ pid: Int32) {
     if reapedReplicas.count > 256 { reapedReplicas.removeAll() }
     reapedReplicas.insert(pid)
   }

@@ -5,6 +5,7 @@
 // Counts on standard output, a line at a time, so that a number that is missing or doubled shows. In every
 // round it writes into its stack, its data and its heap, grows and shrinks the heap, and checks that they
 // hold what it has written.
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,14 @@ static void check_round(const unsigned char *memory, unsigned round) {
     if (memory[page * PAGE + round % PAGE] != (unsigned char)round) abort();
 }
 
+// It has no children: who dies are replicas of its own, and it hears nothing of them.
+static void no_child_of_mine(int signo) {
+  (void)signo;
+  abort();
+}
+
 int main(int argc, char **argv) {
+  signal(SIGCHLD, no_child_of_mine);
   size_t bytes = argc > 1 ? (size_t)atoi(argv[1]) << 20 : 0;
   long us = argc > 2 ? atol(argv[2]) : 5000;
   char *much = bytes ? malloc(bytes) : NULL;

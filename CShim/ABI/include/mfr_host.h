@@ -363,6 +363,8 @@ uint64_t mfr_host_always_open(void); // signals that are never blocked
 // Anchor: keeps in mind what may have to be restored; does what a replica or a coordinator has called for.
 void mfr_host_remember(void);
 void mfr_host_check_alarm(void);
+// A replica that a repair has reaped, whose SIGCHLD may come yet; each is told once. 0: none.
+int mfr_host_next_reaped(void);
 // 1: somebody has sent this process a SIGBUS; its siginfo (128 bytes).
 int mfr_host_sent_bus(void *_Nonnull siginfo);
 
