@@ -261,6 +261,18 @@ static int names_own_proc(const char *s, char *out, u64 size) {
   return ours;
 }
 
+// A file gives all that is asked for. Less, up to the end of a page of the buffer: perhaps the next page of it is broken.
+// Then it is replaced now, what lies before it stays, and the rest is read. Or the file ends there: no harm is done.
+static long read_on(u32 nr, const long *a, long done, const u8 *data) {
+  struct mfr_claim *claim = &mfr_self.claim;
+  u32 need = claim->need;
+  claim->need = (u32)((u64)a[1] + (u64)done - (u64)data);
+  (void)*(const volatile u8 *)(a[1] + done);
+  claim->need = need;
+  long more = mfr_gate(nr, a[0], a[1] + done, a[2] - done, a[3] + done, 0, 0);
+  return more > 0 ? done + more : done;
+}
+
 static long generic_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
   struct plan *plan = ctx;
   const struct mfr_row *row = plan->row;
@@ -310,6 +322,9 @@ static long generic_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u
   // A read of a file is never interrupted, one of a descriptor that does not block neither.
   if (row->commit >= COUNT_IN && row->commit <= COUNT_RW && mfr_never_waits(c->a[0])) {
     result = mfr_gate(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (unlikely(data && result > 0 && result < a[2] && !(((u64)a[1] + (u64)result) % MFR_PAGE)) &&
+        (c->nr == __NR_read || c->nr == __NR_pread64))
+      return read_on(c->nr, a, result, data);
     if (likely(result != -MFR_EINTR)) return result; // somebody else has made it block
   }
   if (!data) return mfr_blocking_step(NULL, c->nr, a, &joiner);
