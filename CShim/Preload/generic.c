@@ -261,12 +261,17 @@ static int names_own_proc(const char *s, char *out, u64 size) {
   return ours;
 }
 
-// A file gives all that is asked for. Less, up to the end of a page of the buffer: perhaps the next page of it is broken.
-// Then it is replaced now, what lies before it stays, and the rest is read. Or the file ends there: no harm is done.
-static long read_on(u32 nr, const long *a, long done, const u8 *data) {
+// A call that does not wait. A file gives all that is asked for. Less, up to the end of a page of the buffer: perhaps the
+// next page of it is broken. Then it is replaced now, what lies before it stays, and the rest is read. Or the file ends
+// there: no harm is done.
+static long made(u32 nr, const long *a, const u8 *data) {
+  long done = mfr_gate(nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (likely(!data || done <= 0 || (nr != __NR_read && nr != __NR_pread64) || done >= a[2] ||
+             ((u64)a[1] + (u64)done) % MFR_PAGE))
+    return done;
   struct mfr_claim *claim = &mfr_self.claim;
   u32 need = claim->need;
-  claim->need = (u32)((u64)a[1] + (u64)done - (u64)data);
+  claim->need = (u32)((u64)a[1] + (u64)done - (u64)data); // as far as it is there: nothing of the call is in that page
   (void)*(const volatile u8 *)(a[1] + done);
   claim->need = need;
   long more = mfr_gate(nr, a[0], a[1] + done, a[2] - done, a[3] + done, 0, 0);
@@ -311,8 +316,7 @@ static long generic_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u
       a[ref] = (long)o->capacity;
     a[o->arg] = (long)(data + o->at);
   }
-  if (!(row->flags & BLOCKS))
-    return mfr_gate(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (!(row->flags & BLOCKS)) return made(c->nr, a, data);
   int joiner = 0;
   if (MFR_ARG_KIND(row->arg[0]) == ARG_FD && unlikely(mfr_is_terminal(c->a[0])) &&
       ((row->commit >= COUNT_IN && row->commit <= COUNT_RW) || c->nr == __NR_ioctl)) {
@@ -321,10 +325,7 @@ static long generic_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u
   }
   // A read of a file is never interrupted, one of a descriptor that does not block neither.
   if (row->commit >= COUNT_IN && row->commit <= COUNT_RW && mfr_never_waits(c->a[0])) {
-    result = mfr_gate(c->nr, a[0], a[1], a[2], a[3], a[4], a[5]);
-    if (unlikely(data && result > 0 && result < a[2] && !(((u64)a[1] + (u64)result) % MFR_PAGE)) &&
-        (c->nr == __NR_read || c->nr == __NR_pread64))
-      return read_on(c->nr, a, result, data);
+    result = made(c->nr, a, data);
     if (likely(result != -MFR_EINTR)) return result; // somebody else has made it block
   }
   if (!data) return mfr_blocking_step(NULL, c->nr, a, &joiner);
