@@ -59,7 +59,9 @@ enum Client {
       } catch let trouble as Unanswered {
         // Of what breaks something nobody knows whether it has been done.
         guard !trouble.wasSent || !request.breaks, kill(anchor, 0) == 0, mfr_host_now_ns() < deadline else {
-          throw Failure(trouble.text)
+          let doubt =
+            "; mfr-ctl status shows what came of it (where a page of the buffer breaks, the coordinator goes, too)"
+          throw Failure(trouble.text + (trouble.wasSent && request.breaks ? doubt : ""))
         }
         usleep(5_000)
       }
