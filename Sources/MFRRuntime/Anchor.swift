@@ -182,6 +182,7 @@ public final class Anchor: Sendable {
     scan(&state)
     let own = before.union(ownPids(state))
     let code = info.code
+    let wasOwn = code > 0 && state.calls.wasReplica(info.pid)  // told of once, also where it is known otherwise
     if code == CLD_STOPPED, own.contains(info.pid),
       buffer.load(mfr_header_mode(buffer.base)) == MFR_MODE_NATIVE.rawValue
     {
@@ -191,7 +192,7 @@ public final class Anchor: Sendable {
     // A sender with kill(2) (code <= 0) is no child's doing; but a child's own signal may be lost in it.
     if code <= 0 {
       if info.pid != state.coordinator { forward(signal, &state) }
-    } else if !own.contains(info.pid), info.pid != 0, !state.calls.wasReplica(info.pid) {
+    } else if !own.contains(info.pid), info.pid != 0, !wasOwn {
       let ended = code != CLD_STOPPED && code != CLD_CONTINUED && code != CLD_TRAPPED
       if !ended || !state.calls.isTold(info.pid) {
         if ended { state.calls.noticed(info.pid) }
