@@ -149,6 +149,13 @@ static void refill(uint32_t page, uint32_t survivor) {
   if (HEADER_HAS(page, children)) h->children_lost = 1;
 }
 
+// Who was about to raise an alarm has died over it.
+static void give_up_filling(struct mfr_alarm *alarm) {
+  uint32_t state = mfr_load_acquire32(&alarm->state);
+  if ((state & 0xff) == MFR_ALARM_FILLING && !is_alive((int)(state >> 8)))
+    mfr_cas_acqrel32(&alarm->state, state, MFR_ALARM_IDLE);
+}
+
 static void ask_replicas(uint32_t page) {
   union {
     siginfo_t info;
@@ -178,6 +185,7 @@ static int repair(uint32_t page) {
   for (int n = 0; mfr_load_acquire32(&alarm->state) != MFR_ALARM_RAISED; n++) {
     if (n == 5000) return -1;
     if (n % 100 == 0) ask_replicas(page);
+    give_up_filling(alarm);
     pause_us(1000);
   }
   uint32_t survivor = alarm->place % MFR_MAX_REPLICAS;
@@ -241,6 +249,7 @@ void mfr_host_check_alarm(void) {
   if (!guarded) return;
   for (uint32_t n = 0; n < 2; n++) {
     struct mfr_alarm *alarm = (struct mfr_alarm *)(void *)(guarded + MFR_OFF_ALARM + n * MFR_PAGE);
+    give_up_filling(alarm);
     uint32_t state = mfr_load_acquire32(&alarm->state);
     if (state == MFR_ALARM_RAISED || state == MFR_ALARM_SUSPECT) (void)replace(alarm->page % ALL_PAGES);
   }
@@ -276,7 +285,7 @@ static void on_bus(int signo, siginfo_t *info, void *context) {
     if (!is_anchor) {
       // The anchor sees the death, and then this; another coordinator comes after the repair.
       struct mfr_alarm *alarm = mfr_alarm_for(guarded, page);
-      if (mfr_cas_acqrel32(&alarm->state, MFR_ALARM_IDLE, MFR_ALARM_FILLING)) {
+      if (mfr_cas_acqrel32(&alarm->state, MFR_ALARM_IDLE, MFR_ALARM_FILLER(syscall(SYS_getpid)))) {
         alarm->page = page;
         mfr_store_release32(&alarm->state, MFR_ALARM_SUSPECT);
       }

@@ -126,7 +126,7 @@ void mfr_buffer_broken(u32 page, struct mfr_frame *f) {
   for (;;) {
     u32 state = mfr_load_acquire32(&alarm->state);
     if (state != MFR_ALARM_IDLE && state != MFR_ALARM_SUSPECT) wait_ms(1);
-    else if (mfr_cas_acqrel32(&alarm->state, state, MFR_ALARM_FILLING)) break;
+    else if (mfr_cas_acqrel32(&alarm->state, state, MFR_ALARM_FILLER(mfr_self.rpid))) break;
   }
   alarm->page = page;
   alarm->place = mfr_self.index;

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define MFR_ABI_MAGIC 0x3152464d46524d31ull
-#define MFR_ABI_VERSION 19u
+#define MFR_ABI_VERSION 20u
 
 #define MFR_MAX_REPLICAS 16u          // one leader and up to 15 duplicates
 #ifndef MFR_SLOTS // the model of Tests/Model has few
@@ -430,7 +430,8 @@ struct mfr_header {
 
 // ---- broken pages of this very buffer ----------------------------------------------------------------
 // docs/design/0005-broken-buffer.md. The word of state goes round IDLE -> RAISED (leader) -> REPLACED (anchor) ->
-// FILLED (leader) -> IDLE (anchor); IDLE -> SUSPECT: a coordinator has met the page and dies.
+// FILLED (leader) -> IDLE (anchor); IDLE -> SUSPECT: a coordinator has met the page and dies. Who fills in the rest of it
+// says so by FILLING and its pid (MFR_ALARM_FILLER): should it die over that, the anchor makes it IDLE.
 enum mfr_alarm_state {
   MFR_ALARM_IDLE = 0,
   MFR_ALARM_FILLING = 1,
@@ -439,6 +440,7 @@ enum mfr_alarm_state {
   MFR_ALARM_FILLED = 4,
   MFR_ALARM_SUSPECT = 5,
 };
+#define MFR_ALARM_FILLER(pid) ((uint32_t)(pid) << 8 | MFR_ALARM_FILLING) // pids have 22 bits: PID_MAX_LIMIT
 struct mfr_alarm {
   uint32_t state;
   uint32_t page; // number of the broken page
