@@ -10,6 +10,8 @@ struct Scenario: Sendable {
     var lost: [Int32]
     /// How many are lost in all; more than `lost` when a replica is hit that nobody knew before.
     var count: Int
+    /// One more may be lost, or not.
+    var oneMore: Bool
     /// The page was one of the buffer: one replica stays, whoever leads at that moment, and all others are replaced.
     var oneStays: Bool
     /// Whether there was a machine check; otherwise the kernel was only told that there was.
@@ -20,11 +22,13 @@ struct Scenario: Sendable {
     var kernelSays: [[String]]
 
     init(
-      lost: [Int32] = [], count: Int? = nil, oneStays: Bool = false, broken page: Page, machineCheck: Bool = false,
+      lost: [Int32] = [], count: Int? = nil, oneMore: Bool = false, oneStays: Bool = false, broken page: Page,
+      machineCheck: Bool = false,
       kernelSays: [[String]] = []
     ) {
       self.lost = lost
       self.count = count ?? lost.count
+      self.oneMore = oneMore
       self.machineCheck = machineCheck
       self.oneStays = oneStays
       broken = page
@@ -44,7 +48,7 @@ enum Victim: String, CaseIterable {
 }
 
 extension Scenario {
-  static let all: [Scenario] = Victim.allCases.flatMap(ofOwnMemory) + [insideCall, duringRespawn] + ofBuffer
+  static let all: [Scenario] = Victim.allCases.flatMap(ofOwnMemory) + [insideCall] + duringRespawn + ofBuffer
 
   private static func ofOwnMemory(_ victim: Victim) -> [Scenario] {
     [
@@ -118,37 +122,19 @@ extension Scenario {
   }
 
   /// A page that the joiner has not yet un-shared is its donor's, too: both are hit, the leader stays.
-  private static let duringRespawn = Scenario(name: "machine check, consumed by a joiner, page shared with its donor") {
-    server in
-    let status = try server.status()
-    let followers = status.replicas.filter { $0.role == "follower" }
-    guard followers.count == 2 else { throw Failure("not two followers: \(status.line)") }
-    let (killed, donor) = (followers[0].pid, followers[1].pid)
-    let donorPages = try server.pages(donor, "[heap]")
-    let populate = Debugger.Breaker.execution(try server.symbol("populate", in: donor))
-    let monitor = try server.machine.monitor()
-    let debugger = try server.machine.debugger()
-    try debugger.set(populate)
-    try server.machine.send("kill -KILL \(killed)")
-    var found: Page?
-    for _ in 0..<500 where found == nil {
-      guard try debugger.resume() != nil else { break }
-      // populate(address, pages)
-      let call = try debugger.registers()
-      found = try donorPages.first { page in
-        try (call.rdi..<call.rdi &+ call.rsi &* 4096).contains(page.address)
-          && monitor.physical(page.address) == page.physical
-      }
-    }
-    // Consumed, and not found by the scrubber: of what that has found the kernel tells a while later, when the joiner may
-    // have its own copy.
-    if let found { try monitor.inject(.consumed, at: found.physical) }
-    try debugger.finish()
-    guard let found else { throw Failure("no joiner was met at a page that it shares with its donor") }
-    return Outcome(
-      lost: [killed, donor], count: 3, broken: found, machineCheck: true,
-      kernelSays: [["mce: Uncorrected hardware memory error"]])
-  }
+  private static let duringRespawn = [
+    Scenario(name: "machine check, consumed by a joiner, page shared with its donor") { server in
+      let (killed, donor, page) = try server.pageOfJoiner(.consumed)
+      return Outcome(
+        lost: [killed, donor], count: 3, broken: page, machineCheck: true,
+        kernelSays: [["mce: Uncorrected hardware memory error"]])
+    },
+    // What the scrubber has found the kernel tells a while later: by then the joiner may have its own copy.
+    Scenario(name: "machine check, found by the scrubber, page shared by donor and joiner") { server in
+      let (killed, donor, page) = try server.pageOfJoiner(.found)
+      return Outcome(lost: [killed, donor], oneMore: true, broken: page, machineCheck: true)
+    },
+  ]
 }
 
 extension Server {
@@ -170,6 +156,35 @@ extension Server {
       throw Failure("no \(victim): \(status.line)")
     }
     return found.pid
+  }
+
+  /// Kills a follower, and breaks a page that the other one and the joiner have in common, just before the joiner makes
+  /// it its own.
+  func pageOfJoiner(_ check: Monitor.MachineCheck) throws -> (killed: Int32, donor: Int32, page: Page) {
+    let status = try status()
+    let followers = status.replicas.filter { $0.role == "follower" }
+    guard followers.count == 2 else { throw Failure("not two followers: \(status.line)") }
+    let (killed, donor) = (followers[0].pid, followers[1].pid)
+    let donorPages = try pages(donor, "[heap]")
+    let populate = Debugger.Breaker.execution(try symbol("populate", in: donor))
+    let monitor = try machine.monitor()
+    let debugger = try machine.debugger()
+    try debugger.set(populate)
+    try machine.send("kill -KILL \(killed)")
+    var found: Page?
+    for _ in 0..<500 where found == nil {
+      guard try debugger.resume() != nil else { break }
+      // populate(address, pages)
+      let call = try debugger.registers()
+      found = try donorPages.first { page in
+        try (call.rdi..<call.rdi &+ call.rsi &* 4096).contains(page.address)
+          && monitor.physical(page.address) == page.physical
+      }
+    }
+    if let found { try monitor.inject(check, at: found.physical) }
+    try debugger.finish()
+    guard let found else { throw Failure("no joiner was met at a page that it shares with its donor") }
+    return (killed, donor, found)
   }
 
   /// Breaks a page frame from outside.
