@@ -186,27 +186,37 @@ static int is_fifo(long dir, long path) {
   return SYS4(newfstatat, dir, path, st, 0) == 0 && ((u32)st[3] & 0170000) == 0010000;
 }
 
-// A signal is due before a call that may wait. As in the kernel, one that need not wait is made all the same, and has
-// its result; only a sleep is interrupted. Should one of these sleep after all, another kick comes.
-long mfr_made_at_once(long nr, const long *a) {
+// What opens or locks, without sleeping for it. MFR_AGAIN: the call itself does not sleep; MFR_PARK: it would.
+static long without_sleep(long nr, const long *a) {
   int at = nr == __NR_openat || nr == __NR_openat2;
   long r;
   switch (nr) {
-  case __NR_open: case __NR_creat: case __NR_openat: case __NR_openat2:
-    if (!((nr == __NR_openat ? a[2] : nr == __NR_open ? a[1] : 0) & 04000 /* O_NONBLOCK */) &&
-        is_fifo(at ? a[0] : -100, at ? a[1] : a[0]))
-      return -MFR_EINTR;
+  case __NR_flock:
+    if (a[1] & 4 /* LOCK_NB */) return MFR_AGAIN;
+    r = SYS2(flock, a[0], a[1] | 4);
+    return r == -MFR_EAGAIN ? MFR_PARK : r;
+  case __NR_fcntl:
+    if (a[1] != 7 /* F_SETLKW */ && a[1] != 38 /* F_OFD_SETLKW */) return MFR_AGAIN;
+    r = SYS3(fcntl, a[0], a[1] - 1, a[2]);
+    return r == -MFR_EAGAIN || r == -13 /* EACCES */ ? MFR_PARK : r;
+  default:
+    if ((nr == __NR_openat ? a[2] : nr == __NR_open ? a[1] : 0) & 04000 /* O_NONBLOCK */) return MFR_AGAIN;
+    return is_fifo(at ? a[0] : -100, at ? a[1] : a[0]) ? MFR_PARK : MFR_AGAIN;
+  }
+}
+
+// A signal is due before a call that may wait. As in the kernel, one that need not wait is made all the same, and has
+// its result; only a sleep is interrupted. Should one of these sleep after all, another kick comes.
+long mfr_made_at_once(long nr, const long *a) {
+  long r;
+  switch (nr) {
+  case __NR_open: case __NR_creat: case __NR_openat: case __NR_openat2: case __NR_flock: case __NR_fcntl:
+    r = without_sleep(nr, a);
+    if (r != MFR_AGAIN) return r == MFR_PARK ? -MFR_EINTR : r;
     break;
   case __NR_ioctl:
   case __NR_connect: // what it has begun goes on, as it does when the kernel interrupts it
     break;
-  case __NR_fcntl:
-    if (a[1] != 7 /* F_SETLKW */ && a[1] != 38 /* F_OFD_SETLKW */) break;
-    r = SYS3(fcntl, a[0], a[1] - 1, a[2]);
-    return r == -MFR_EAGAIN || r == -13 /* EACCES */ ? -MFR_EINTR : r;
-  case __NR_flock:
-    r = SYS2(flock, a[0], a[1] | 4 /* LOCK_NB */);
-    return r == -MFR_EAGAIN && !(a[1] & 4) ? -MFR_EINTR : r;
   case __NR_read: case __NR_readv: case __NR_preadv2: case __NR_recvmsg: case __NR_recvmmsg:
   case __NR_accept: case __NR_accept4:
     if (!mfr_never_waits(a[0]) && !ready(a[0], POLLIN)) return -MFR_EINTR;
@@ -306,20 +316,10 @@ long mfr_try_or_park(long nr, const long *a) {
   case __NR_pause:
     conditions();
     return MFR_PARK;
-  case __NR_open: case __NR_creat: case __NR_openat: case __NR_openat2: {
-    int at = nr == __NR_openat || nr == __NR_openat2;
-    if ((nr == __NR_openat ? a[2] : nr == __NR_open ? a[1] : 0) & 04000 /* O_NONBLOCK */) break;
-    if (!is_fifo(at ? a[0] : -100, at ? a[1] : a[0])) break;
-    return mfr_by_proxy(nr, a);
-  }
-  case __NR_flock:
-    if (a[1] & 4 /* LOCK_NB */) break;
-    r = SYS2(flock, a[0], a[1] | 4);
-    return r == -MFR_EAGAIN ? mfr_by_proxy(nr, a) : r;
-  case __NR_fcntl:
-    if (a[1] != 7 /* F_SETLKW */ && a[1] != 38 /* F_OFD_SETLKW */) break;
-    r = SYS3(fcntl, a[0], a[1] - 1, a[2]);
-    return r == -MFR_EAGAIN || r == -13 /* EACCES */ ? mfr_by_proxy(nr, a) : r;
+  case __NR_open: case __NR_creat: case __NR_openat: case __NR_openat2: case __NR_flock: case __NR_fcntl:
+    r = without_sleep(nr, a);
+    if (r != MFR_AGAIN) return r == MFR_PARK ? mfr_by_proxy(nr, a) : r;
+    break;
   case __NR_connect:
     if (mfr_never_waits(a[0])) break;
     return mfr_by_proxy(nr, a);
