@@ -144,6 +144,12 @@ struct MachineCheck: ParsableCommand {
     guard outcome.lost.allSatisfy(pids.contains), (outcome.count...most).contains(pids.count) else {
       throw Failure("lost \(pids), not \(outcome.lost) (\(outcome.count) in all)")
     }
+    // Whoever was spared has the page by itself.
+    for replica in try server.status().replicas where outcome.oneMore {
+      guard try !server.pages(replica.pid, "[heap]").contains(where: { $0.physical == outcome.broken.physical }) else {
+        throw Failure("replica \(replica.pid) has the broken page frame")
+      }
+    }
     guard lost.contains(where: { $0["cause"]?["kind"]?.string == "poison" }) else {
       throw Failure("nothing was lost by broken memory: \(lost.map(\.text))")
     }
