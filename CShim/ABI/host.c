@@ -143,8 +143,10 @@ int mfr_host_spawn_program(const struct mfr_host_spawn *how) {
   if (pid == 0) { // shares our memory until execve: change nothing but descriptors and signals
     if (how->die_with_parent) prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (how->ignore_child) set_disposition(SIGCHLD, SIG_IGN);
-    if (how->new_session) {
-      setsid();
+    if (how->own_group) {
+      setpgid(0, 0);
+      // It stays in the terminal's session, where these may come although it does not belong to the job.
+      for (const int *signo = (const int[]){SIGHUP, SIGTTIN, SIGTTOU, 0}; *signo; signo++) set_disposition(*signo, SIG_IGN);
       dup2(how->null_fd, 0);
       dup2(how->null_fd, 1);
       dup2(how->stderr_fd >= 0 ? how->stderr_fd : how->null_fd, 2);

@@ -72,7 +72,7 @@ public struct CoordinatorSettings: Sendable {
     return {
       guard let file = path.pointers[0] else { return -ENOMEM }
       var how = mfr_host_spawn(
-        path: file, argv: argv.pointers, envp: envp.pointers, mask: 0, ignore_child: 0, new_session: 1,
+        path: file, argv: argv.pointers, envp: envp.pointers, mask: 0, ignore_child: 0, own_group: 1,
         keep_fd: descriptor, null_fd: null, stderr_fd: errors, die_with_parent: 0)
       let started = mfr_host_spawn_program(&how)
       if started > 0 {

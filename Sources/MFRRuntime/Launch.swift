@@ -115,7 +115,7 @@ public struct Launch {
     return program.path.withCString { path in
       var how = mfr_host_spawn(
         path: path, argv: arguments.pointers, envp: envp.pointers, mask: mask,
-        ignore_child: childIgnored ? 1 : 0, new_session: 0, keep_fd: -1, null_fd: -1, stderr_fd: -1,
+        ignore_child: childIgnored ? 1 : 0, own_group: 0, keep_fd: -1, null_fd: -1, stderr_fd: -1,
         die_with_parent: 1)
       return mfr_host_spawn_program(&how)
     }

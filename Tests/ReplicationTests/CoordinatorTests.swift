@@ -100,6 +100,23 @@ struct CoordinatorTests {
     #expect(try guest.end() == .signalled(SIGTERM))
   }
 
+  /// A session for each would be an autogroup for each, and starve others on a busy machine: docs/design/0002.
+  @Test("A coordinator has a process group of its own, out of the terminal's reach, and makes no session")
+  func noSession() async throws {
+    let guest = try await LiveGuest()
+    let first = try #require(guest.coordinator())
+    for signal in [SIGHUP, SIGTTIN, SIGTTOU] { #expect(Glibc.kill(first, signal) == 0) }
+    _ = try guest.guest.status()
+    #expect(guest.coordinator() == first)
+    for _ in 0..<2 {
+      let coordinator = try #require(guest.coordinator())
+      #expect(getsid(coordinator) == getsid(guest.anchor))
+      #expect(getpgid(coordinator) == coordinator)
+      _ = try replaceCoordinator(guest, by: SIGKILL)
+    }
+    #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
   @Test("The anchor holds less than two megabytes of its own")
   func anchorMemory() async throws {
     let guest = try await LiveGuest()

@@ -288,10 +288,13 @@ struct mfr_host_spawn {
   char *_Nullable const *_Nonnull envp;
   uint64_t mask;         // signal mask of the new program
   int32_t ignore_child;  // 1: SIGCHLD ignored in the new program
-  int32_t new_session;   // 1: setsid, and descriptors as given below
-  int32_t keep_fd;       // new_session: this descriptor stays open, all others from 3 on are closed
-  int32_t null_fd;       // new_session: becomes 0 and 1 (and 2, when stderr_fd < 0)
-  int32_t stderr_fd;     // new_session: becomes 2
+  // 1: a process group of its own, out of reach of the terminal's keys, and descriptors as given below. Not a session: each
+  // would be an autogroup for the scheduler (sched(7)), and with a new one now and then Linux 6.18 let other processes of a
+  // busy machine wait for seconds (docs/design/0002).
+  int32_t own_group;
+  int32_t keep_fd;       // own_group: this descriptor stays open, all others from 3 on are closed
+  int32_t null_fd;       // own_group: becomes 0 and 1 (and 2, when stderr_fd < 0)
+  int32_t stderr_fd;     // own_group: becomes 2
   int32_t die_with_parent; // 1: PR_SET_PDEATHSIG SIGKILL
 };
 // Starts a program by vfork and execve; returns its pid, or -errno of the execve. Call it from the
