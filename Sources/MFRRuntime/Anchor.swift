@@ -10,14 +10,7 @@ import Synchronization
 public final class Anchor: Sendable {
   struct State {
     var calls: AnchorCalls
-    var coordinator: Int32
-    /// When the next coordinator may be started, CLOCK_MONOTONIC in nanoseconds; 0: one runs.
-    var coordinatorDue: UInt64 = 0
-    /// How long to wait when the next one dies as soon as the last.
-    var coordinatorPause: UInt64 = 0
-    var coordinatorStarted: UInt64 = 0
-    /// Broken pages of the buffer that were replaced, when the last coordinator had died.
-    var breaks: UInt32 = 0
+    var coordinator: CoordinatorWatch
     /// A signal for which the buffer has no room.
     var held: RawSignal?
     var insistence: Insistence?
@@ -26,16 +19,17 @@ public final class Anchor: Sendable {
   }
 
   let buffer: SyncBuffer
-  /// Starts a coordinator and returns its pid, or -errno.
-  let startCoordinator: @Sendable () -> Int32
   let state: Mutex<State>
 
+  /// `startCoordinator`: starts one and returns its pid, or -errno.
   public init(
     buffer: SyncBuffer, descriptor: Int32, coordinator: Int32, startCoordinator: @escaping @Sendable () -> Int32
   ) {
     self.buffer = buffer
-    self.startCoordinator = startCoordinator
-    state = Mutex(State(calls: AnchorCalls(buffer, descriptor), coordinator: coordinator))
+    state = Mutex(
+      State(
+        calls: AnchorCalls(buffer, descriptor),
+        coordinator: CoordinatorWatch(pid: coordinator, start: startCoordinator)))
   }
 
   /// Children that the guest had before this process was its anchor. The guest knows of those that have ended, or a
@@ -159,7 +153,7 @@ public final class Anchor: Sendable {
         defer { mfr_host_remember() }
         scan(&state)
         serveStops(&state)
-        let likeness = state.likeness.look(buffer, coordinator: state.coordinator)  // a call may ask for it
+        let likeness = state.likeness.look(buffer, coordinator: state.coordinator.pid)  // a call may ask for it
         if let answer = state.calls.serve(buffer, own: ownPids(state)) {
           takeOwn(answer.sent, &state)
           state.calls.finish(buffer, answer)
@@ -168,7 +162,7 @@ public final class Anchor: Sendable {
         for signal in timers.signals {
           if let signal = state.calls.posixTimers.translate(signal, pending: isPending) { forward(signal, &state) }
         }
-        return [insist(&state), timers.pause, coordinatorIn(state), likeness].compactMap(\.self).min()
+        return [insist(&state), timers.pause, state.coordinator.wait, likeness].compactMap(\.self).min()
       }
       _ = mfr_host_futex_wait(futex, seen, pause ?? -1)
     }
@@ -191,7 +185,7 @@ public final class Anchor: Sendable {
     }
     // A sender with kill(2) (code <= 0) is no child's doing; but a child's own signal may be lost in it.
     if code <= 0 {
-      if info.pid != state.coordinator { forward(signal, &state) }
+      if info.pid != state.coordinator.pid { forward(signal, &state) }
     } else if !own.contains(info.pid), info.pid != 0, !wasOwn {
       let ended = code != CLD_STOPPED && code != CLD_CONTINUED && code != CLD_TRAPPED
       if !ended || !state.calls.isTold(info.pid) {
@@ -221,7 +215,7 @@ public final class Anchor: Sendable {
 
   /// Replicas that exist, and the coordinator: children of ours that are none of the guest's.
   private func ownPids(_ state: State) -> Set<Int32> {
-    var pids: Set<Int32> = [state.coordinator]
+    var pids: Set<Int32> = [state.coordinator.pid]
     for index in 0..<SyncBuffer.replicaCount {
       let pid = buffer.load(mfr_replica_pid(buffer.base, index))
       if pid > 0 { pids.insert(pid) }
@@ -300,46 +294,17 @@ public final class Anchor: Sendable {
     return .died
   }
 
-  /// A coordinator that dies is replaced at once; one that dies young, ever more slowly, but never later than half
-  /// a second: the guest can do without, its replicas cannot be replaced without.
   private func watchCoordinator(_ state: inout State) {
-    let now = mfr_host_now_ns()
-    if state.coordinator > 0 {
-      var info = RawSignal()
-      guard info.waitid(P_PID.rawValue, state.coordinator, WEXITED | WNOHANG) == 0, info.info.pid == state.coordinator
-      else { return }
-      state.calls.replicaReaped(state.coordinator)  // its SIGCHLD may come later than this, and is none of the guest's
-      if info.info.code != CLD_EXITED {
-        report("the coordinator died of signal \(info.info.status); another one is started")
+    var reaped: Int32 = 0
+    for news in state.coordinator.look(buffer, reaped: { reaped = $0 }) {
+      switch news {
+      case .died(let signal): report("the coordinator died of signal \(signal); another one is started")
+      case .hung: report("the coordinator has done nothing for ten seconds; another one is started")
+      case .failed(let code):
+        report("cannot start a coordinator: \(SystemError.text(code)); nothing is repaired until there is one")
       }
-      // The repair of the buffer ends the coordinator: that says nothing against the next one.
-      let breaks = buffer.load(mfr_header_breaks(buffer.base))
-      if now &- state.coordinatorStarted > 1_000_000_000 || breaks != state.breaks { state.coordinatorPause = 0 }
-      state.breaks = breaks
-      state.coordinator = 0
-      state.coordinatorDue = now &+ state.coordinatorPause
-      state.coordinatorPause = min(max(state.coordinatorPause &* 2, 1_000_000), 500_000_000)
     }
-    guard now >= state.coordinatorDue else { return }  // the call thread keeps the time
-    let started = startCoordinator()
-    if started > 0 {
-      state.coordinator = started
-      state.coordinatorStarted = now
-      return
-    }
-    // No room for a process, say. It is told once.
-    if state.coordinatorPause < 500_000_000 {
-      report("cannot start a coordinator: \(SystemError.text(-started)); nothing is repaired until there is one")
-    }
-    state.coordinatorPause = 500_000_000
-    state.coordinatorDue = now &+ state.coordinatorPause
-  }
-
-  /// Nanoseconds until a coordinator is to be started.
-  private func coordinatorIn(_ state: State) -> Int64? {
-    guard state.coordinator <= 0 else { return nil }
-    let now = mfr_host_now_ns()
-    return state.coordinatorDue > now ? Int64(clamping: state.coordinatorDue &- now) : 0
+    if reaped > 0 { state.calls.replicaReaped(reaped) }  // its SIGCHLD comes later, and is none of the guest's
   }
 
   // MARK: the end
@@ -363,9 +328,8 @@ public final class Anchor: Sendable {
   private func dismissCoordinator(_ state: inout State) {
     buffer.store(mfr_header_ending(buffer.base), 1)
     buffer.wakeCoordinator()
-    if state.coordinator > 0 { awaitCoordinator(state.coordinator) }
-    state.coordinator = 0
-    state.coordinatorDue = .max
+    let last = state.coordinator.dismiss()
+    if last > 0 { awaitCoordinator(last) }
   }
 
   /// There will be no guest.

@@ -7,11 +7,13 @@ import Testing
 @Suite("Coordinator and anchor", .serialized)
 struct CoordinatorTests {
   /// Kills the coordinator and waits for the next one; how long it took until that one answered.
-  private func replaceCoordinator(_ guest: LiveGuest, by signal: Int32) throws -> Duration {
+  private func replaceCoordinator(_ guest: LiveGuest, by signal: Int32, upTo limit: Duration = .seconds(10)) throws
+    -> Duration
+  {
     let first = try #require(guest.coordinator())
     let begun = Instant.now
     _ = Glibc.kill(first, signal)
-    let replaced = wait(upTo: .seconds(10)) {
+    let replaced = wait(upTo: limit) {
       guard let now = guest.coordinator(), now != first else { return false }
       return (try? guest.guest.status()) != nil
     }
@@ -114,6 +116,14 @@ struct CoordinatorTests {
       #expect(getpgid(coordinator) == coordinator)
       _ = try replaceCoordinator(guest, by: SIGKILL)
     }
+    #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
+  @Test("One that does nothing any more is replaced, too")
+  func hangs() async throws {
+    let guest = try await LiveGuest()
+    _ = try replaceCoordinator(guest, by: SIGSTOP, upTo: .seconds(60))
+    try guest.kill(replica: try guest.replicas()[0])
     #expect(try guest.end() == .signalled(SIGTERM))
   }
 

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define MFR_ABI_MAGIC 0x3152464d46524d31ull
-#define MFR_ABI_VERSION 20u
+#define MFR_ABI_VERSION 21u
 
 #define MFR_MAX_REPLICAS 16u          // one leader and up to 15 duplicates
 #ifndef MFR_SLOTS // the model of Tests/Model has few
@@ -374,7 +374,7 @@ struct mfr_header {
   uint64_t sig_blocked; // virtual mask of the main thread (also carries it over execve)
   int32_t exec_pid;     // replica that is in execve
   uint32_t births;      // futex: incremented by a replica that has set its `alive`
-  uint32_t pad_births;
+  uint32_t coordinator_rounds; // coordinator: how often it has looked at everything
   uint32_t sig_child_flags; // of SIGCHLD: SA_NOCLDSTOP (1) and SA_NOCLDWAIT (2)
   // Counters, written by the coordinator.
   uint64_t failovers, respawns, divergences, bids, faults, collapses;
