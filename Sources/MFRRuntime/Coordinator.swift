@@ -60,7 +60,7 @@ public final class Coordinator {
     while true {
       let seen = buffer.load(futex)
       round()
-      _ = mfr_add_acqrel32(mfr_header_coordinator_rounds(buffer.base), 1)  // the anchor replaces one that comes round no more
+      _ = mfr_add_acqrel32(mfr_header_coordinator_rounds(buffer.base), 1)  // the anchor looks at that
       if buffer.load(mfr_header_ending(buffer.base)) != 0 { finish() }
       let timeout = set.wait.map(Self.nanoseconds) ?? 1_000_000_000
       _ = mfr_host_futex_wait(futex, seen, min(max(1000, timeout), 1_000_000_000))
