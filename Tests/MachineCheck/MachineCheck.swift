@@ -98,6 +98,15 @@ struct MachineCheck: ParsableCommand {
       guard Set(before.replicas.map(\.pid)).intersection(after.replicas.map(\.pid)).count == 1 else {
         throw Failure("it is not one replica that has stayed: \(before.line) - \(after.line)")
       }
+    } else if let coordinator = outcome.coordinator {
+      try machine.pump("another coordinator than \(coordinator)") {
+        guard let now = try server.coordinator(), now != coordinator else { return false }
+        return try machine.run("mfr-ctl status \(server.name)").status == 0
+      }
+      let after = try server.status()
+      guard after.lost == before.lost, after.replicas.map(\.pid) == before.replicas.map(\.pid) else {
+        throw Failure("replicas were lost with the coordinator: \(before.line) - \(after.line)")
+      }
     } else {
       try checkLosses(outcome, server, told)
     }

@@ -14,6 +14,8 @@ struct Scenario: Sendable {
     var oneMore: Bool
     /// The page was one of the buffer: one replica stays, whoever leads at that moment, and all others are replaced.
     var oneStays: Bool
+    /// The page was this coordinator's: it is replaced, and no replica is lost.
+    var coordinator: Int32?
     /// Whether there was a machine check; otherwise the kernel was only told that there was.
     var machineCheck: Bool
     /// The page that was broken.
@@ -22,15 +24,15 @@ struct Scenario: Sendable {
     var kernelSays: [[String]]
 
     init(
-      lost: [Int32] = [], count: Int? = nil, oneMore: Bool = false, oneStays: Bool = false, broken page: Page,
-      machineCheck: Bool = false,
-      kernelSays: [[String]] = []
+      lost: [Int32] = [], count: Int? = nil, oneMore: Bool = false, oneStays: Bool = false,
+      coordinator: Int32? = nil, broken page: Page, machineCheck: Bool = false, kernelSays: [[String]] = []
     ) {
       self.lost = lost
       self.count = count ?? lost.count
       self.oneMore = oneMore
       self.machineCheck = machineCheck
       self.oneStays = oneStays
+      self.coordinator = coordinator
       broken = page
       let frame = "0x" + String(page.physical >> 12, radix: 16)
       self.kernelSays = kernelSays + [["Memory failure: \(frame):", "recovery action", "Recovered"]]
@@ -48,7 +50,9 @@ enum Victim: String, CaseIterable {
 }
 
 extension Scenario {
-  static let all: [Scenario] = Victim.allCases.flatMap(ofOwnMemory) + [insideCall] + duringRespawn + ofBuffer
+  static let all: [Scenario] =
+    Victim.allCases.flatMap(ofOwnMemory) + [insideCall] + duringRespawn
+    + ofBuffer + ofCoordinator
 
   private static func ofOwnMemory(_ victim: Victim) -> [Scenario] {
     [
@@ -121,6 +125,19 @@ extension Scenario {
       }
   }
 
+  private static let ofCoordinator = [
+    Scenario(name: "page frame of the coordinator goes bad, told late") { server in
+      let (pid, page) = try server.stackOfCoordinator()
+      try server.corrupt(page)
+      return Outcome(coordinator: pid, broken: page)
+    },
+    Scenario(name: "machine check, consumed by the coordinator") { server in
+      let (pid, page) = try server.stackOfCoordinator { try $1.inject(.consumed, at: $0.physical) }
+      return Outcome(
+        coordinator: pid, broken: page, machineCheck: true, kernelSays: [["mce: Uncorrected hardware memory error"]])
+    },
+  ]
+
   /// A page that the joiner has not yet un-shared is its donor's, too: both are hit, the leader stays.
   private static let duringRespawn = [
     Scenario(name: "machine check, consumed by a joiner, page shared with its donor") { server in
@@ -156,6 +173,30 @@ extension Server {
       throw Failure("no \(victim): \(status.line)")
     }
     return found.pid
+  }
+
+  func coordinator() throws -> Int32? {
+    try machine.run("pidof mfr-coordinator").output.first.flatMap { Int32($0) }
+  }
+
+  /// The page of its stack that the coordinator uses, and the coordinator. With `then`: while it uses it, and the machine
+  /// stands still.
+  func stackOfCoordinator(then: ((Page, Monitor) throws -> Void)? = nil) throws -> (pid: Int32, page: Page) {
+    guard let pid = try coordinator() else { throw Failure("no coordinator") }
+    guard let page = try pages(pid, "[stack]").last else { throw Failure("coordinator \(pid) has no stack") }
+    guard let then else { return (pid, page) }
+    let monitor = try machine.monitor()
+    let debugger = try machine.debugger()
+    try debugger.set(.access(page.address, bytes: 4096))
+    var met = false
+    for _ in 0..<200 where !met {
+      guard try debugger.resume() != nil else { break }
+      met = try debugger.registers().ring == 3 && monitor.physical(page.address) == page.physical
+    }
+    if met { try then(page, monitor) }
+    try debugger.finish()
+    guard met else { throw Failure("the coordinator was not met using its stack") }
+    return (pid, page)
   }
 
   /// Kills a follower, and breaks a page that the other one and the joiner have in common, just before the joiner makes
