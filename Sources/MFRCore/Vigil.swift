@@ -116,7 +116,9 @@ extension ReplicaSet {
       let isAwaited = others.contains { $0.sequence == replica.sequence && hasCome($0) }
       if slot.state == .claimed, slot.owner == replica.index { return isAwaited ? .claimed : nil }
       // Where nobody may overtake it - it has files mapped - they wait for it to come to the call to which they have come.
-      if slot.state == .empty, replica.phase == .guest, isAwaited { return .behind }
+      // If it waits for room, it is the last of them who is late.
+      let waitsForRoom = view.stalled && others.contains { $0.sequence < replica.sequence }
+      if slot.state == .empty, replica.phase == .guest, isAwaited, !waitsForRoom { return .behind }
     }
     // Nobody has woken it yet: `rouse` does.
     if !replica.parked, others.contains(where: { isFurther($0, than: replica) }) { return .behind }

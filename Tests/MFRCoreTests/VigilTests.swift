@@ -258,6 +258,26 @@ struct VigilTests {
     #expect(scenario.plan(after: .milliseconds(300)).kills == [ReplicaIndex(1)])
   }
 
+  /// Whom a leader of sequence 8292 and one that has come to its call wait for, when `last` is as far as this.
+  private func firstToGo(last: UInt64) -> Set<ReplicaIndex> {
+    var limits = Limits()
+    limits.hangAfter = .seconds(1)
+    var scenario = Scenario(limits: limits)
+    scenario.view.stalled = true
+    scenario.view.slots[LaneSequence(8292)] = SlotView(state: .empty, owner: ReplicaIndex(0), call: 0)
+    for place in 0..<3 { scenario[place].sequence = LaneSequence(place == 1 ? last : 8292) }
+    scenario[2].phase = .parked
+    var killed: Set<ReplicaIndex> = []
+    for _ in 0..<5 where killed.isEmpty { killed = watch(&scenario, seconds: 1) { _ in [:] } }
+    return killed
+  }
+
+  @Test("A leader that waits for room is not late while one is behind it, though another has come to its call")
+  func stalledByOne() {
+    #expect(firstToGo(last: 100) == [ReplicaIndex(1)])
+    #expect(firstToGo(last: 8292) == [ReplicaIndex(0)])
+  }
+
   @Test("Progress renews patience")
   func progress() {
     var scenario = Scenario()
