@@ -99,12 +99,15 @@ public final class Anchor: Sendable {
         state.withLock { take(number, signal, &$0) }
         continue
       }
+      mfr_host_step_down()
       _ = mfr_host_wait_readable(waiting)
+      mfr_host_step_up()
       // Taken while nobody else acts: the call thread finds a timer's signal either here or in the buffer.
       state.withLock { state in
         var signal = RawSignal()
         let number = signal.wait(for: UInt64.max, timeout: 0)
         if number > 0 { take(number, signal, &state) }
+        state.likeness.identity.bear()
       }
     }
   }
@@ -113,7 +116,7 @@ public final class Anchor: Sendable {
     repairBuffer(&state)
     buffer.store(mfr_header_anchor_ppid(buffer.base), getppid())
     switch number {
-    case MFR_KICK_SIGNAL:  // our own fault handler's: the signal that came to it was none of ours
+    case MFR_KICK_SIGNAL:  // our own: `Likeness`, or the fault handler, to which a signal came that was none of ours
       var bus = RawSignal()
       let came = bus.bytes.withUnsafeMutableBytes { $0.baseAddress.map { mfr_host_sent_bus($0) } ?? 0 }
       if came != 0 { forward(bus, &state) }
@@ -295,6 +298,8 @@ public final class Anchor: Sendable {
   }
 
   private func watchCoordinator(_ state: inout State) {
+    // The main thread bears the guest's user, and whatever it started would, too.
+    guard mfr_host_gettid() != getpid() else { return buffer.wakeAnchor() }
     var reaped: Int32 = 0
     for news in state.coordinator.look(buffer, reaped: { reaped = $0 }) {
       switch news {

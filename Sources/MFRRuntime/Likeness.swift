@@ -2,7 +2,7 @@ import CMFRABI
 import Glibc
 
 /// What this process shows of itself to others, as the anchor: the guest's name and command line (`ps`, `pgrep`,
-/// `pidof`, `killall`), and how the kernel is to treat it (`renice`, `taskset`, `choom`).
+/// `pidof`, `killall`), its user and groups, and how the kernel is to treat it (`renice`, `taskset`, `choom`).
 ///
 /// A guest changes its title by writing to its own memory, so there is a look once a second besides those that it asks for.
 struct Likeness {
@@ -15,6 +15,7 @@ struct Likeness {
   /// How each standing was left: this process's, and the leader's.
   private var standings = Standing.allCases.map { (standing: $0, ours: $0.of(getpid()), theirs: $0.of(getpid())) }
   private var due: UInt64 = 0
+  var identity = BorneIdentity()
 
   /// Looks at the guest, if it is time or the guest has asked for it. Returns the nanoseconds until the next time.
   mutating func look(_ buffer: SyncBuffer, coordinator: Int32) -> Int64 {
@@ -26,6 +27,7 @@ struct Likeness {
     let leader = buffer.leaderPid
     if leader > 0 {
       show(leader)
+      if identity.look(leader) { _ = mfr_host_tgkill(getpid(), getpid(), MFR_KICK_SIGNAL) }  // the main thread bears it
       let replicas = (0..<SyncBuffer.replicaCount).map { buffer.load(mfr_replica_pid(buffer.base, $0)) }
       level(leader, replicas.filter { $0 > 0 && $0 != leader } + [coordinator].filter { $0 > 0 })
     }

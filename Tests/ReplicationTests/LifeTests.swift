@@ -238,6 +238,18 @@ struct LifeTests {
     for replica in try guest.status().replicas {
       #expect(File.names(in: "/proc/\(replica.pid)/fd") == ["0", "1", "2"])
     }
+    func users(_ pid: pid_t) -> [Substring]? {
+      let lines = (try? File.text("/proc/\(pid)/status"))?.split(separator: "\n")
+      return lines?.first { $0.hasPrefix("Uid:") }?.split(separator: "\t").dropFirst().map { $0 }
+    }
+    // The guest's pid shows the guest's user; who keeps its rights starts the next coordinator.
+    let shown = wait(upTo: .seconds(20)) { users(guest.child.pid)?.prefix(2) == ["65534", "65534"] }
+    #expect(shown, "\(users(guest.child.pid) ?? [])")
+    let coordinator = try #require(guest.coordinator)
+    kill(coordinator, SIGKILL)
+    let replaced = wait(upTo: .seconds(20)) { guest.coordinator.map { $0 != coordinator } ?? false }
+    #expect(replaced)
+    #expect(try users(#require(guest.coordinator)) == ["0", "0", "0", "0"])
     let leader = try #require(try guest.status().replicas.first { $0.role == "leader" })
     kill(leader.pid, SIGKILL)
     try guest.waitUntilWhole()

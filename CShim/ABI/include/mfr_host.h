@@ -358,6 +358,20 @@ int mfr_host_inotify(void);
 int mfr_host_watch_open(int fd, const char *_Nonnull path);
 void mfr_host_exit(int status) __attribute__((noreturn));
 
+// ---- user and groups that others see (identity.c) --------------------------------------------------
+#define MFR_HOST_GROUPS 64
+struct mfr_host_identity {
+  uint32_t ruid, euid, rgid, egid;
+  uint32_t group_count;
+  uint32_t groups[MFR_HOST_GROUPS];
+};
+// The calling thread has this real user id and these groups from now on; the effective one while it has stepped down.
+// Only for the superuser. 0, or a negative errno.
+int mfr_host_bear(const struct mfr_host_identity *_Nonnull who);
+// Without its rights, and with all of them again. Nothing happens where the effective user id that is borne is 0.
+void mfr_host_step_down(void);
+void mfr_host_step_up(void);
+
 // ---- broken pages of the buffer (buffer.c) ---------------------------------------------------------
 // From now on a fault of this process at a page of the buffer is repaired (anchor), or told and died of (coordinator).
 void mfr_host_guard_buffer(void *_Nonnull base, int anchor);
