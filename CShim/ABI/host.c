@@ -190,6 +190,37 @@ int mfr_host_nice(int pid, int *nice) {
   *nice = value;
   return 0;
 }
+int mfr_host_scheduling(int pid, mfr_scheduling *how) {
+  struct sched_param param;
+  how->policy = sched_getscheduler(pid);
+  if (how->policy < 0 || sched_getparam(pid, &param) < 0) return -errno;
+  how->priority = param.sched_priority;
+  return 0;
+}
+int mfr_host_set_scheduling(int pid, const mfr_scheduling *how) {
+  struct sched_param param = {.sched_priority = how->priority};
+  return sched_setscheduler(pid, how->policy, &param) < 0 ? -errno : 0;
+}
+int mfr_host_io_priority(int pid) { return result_of(syscall(SYS_ioprio_get, 1 /* IOPRIO_WHO_PROCESS */, pid)); }
+int mfr_host_set_io_priority(int pid, int value) { return result_of(syscall(SYS_ioprio_set, 1, pid, value)); }
+int mfr_host_limits(void) { return RLIM_NLIMITS; }
+int mfr_host_limit_hurts(int resource) {
+  switch (resource) {
+  case RLIMIT_CORE:
+  case RLIMIT_RSS:
+  case RLIMIT_LOCKS:
+  case RLIMIT_MSGQUEUE:
+  case RLIMIT_NICE:
+  case RLIMIT_RTPRIO: return 0;
+  default: return 1;
+  }
+}
+int mfr_host_limit(int pid, int resource, mfr_limit *limit) {
+  return result_of(syscall(SYS_prlimit64, pid, resource, NULL, limit));
+}
+int mfr_host_set_limit(int pid, int resource, const mfr_limit *limit) {
+  return result_of(syscall(SYS_prlimit64, pid, resource, limit, NULL));
+}
 int mfr_host_set_nice(int pid, int nice) { return setpriority(PRIO_PROCESS, (id_t)pid, nice) < 0 ? -errno : 0; }
 int mfr_host_close_from(int first, int keep, int keep2) {
   if (keep2 >= 0 && keep2 < keep) {
@@ -261,7 +292,7 @@ int mfr_host_no_core(void) {
 void mfr_host_hurry(void) {
   errno = 0;
   int now = getpriority(PRIO_PROCESS, 0);
-  if (errno == 0) setpriority(PRIO_PROCESS, 0, now < -10 ? -20 : now - 10);
+  if (errno == 0) setpriority(PRIO_PROCESS, 0, mfr_host_hurried(now));
 }
 void mfr_host_raise_descriptor_limit(void) {
   struct rlimit limit, more;

@@ -44,11 +44,15 @@ public final class Anchor: Sendable {
       }
     }
     // What was pending is there when the guest goes on.
-    while state.withLock({ $0.held == nil }) {
+    state.withLock { takePending(&$0) }
+  }
+
+  private func takePending(_ state: inout State) {
+    while state.held == nil {
       var signal = RawSignal()
       let number = signal.wait(for: UInt64.max, timeout: 0)
-      if number <= 0 { break }
-      state.withLock { take(number, signal, &$0) }
+      if number <= 0 { return }
+      take(number, signal, &state)
     }
   }
 
@@ -157,6 +161,8 @@ public final class Anchor: Sendable {
         scan(&state)
         serveStops(&state)
         let likeness = state.likeness.look(buffer, coordinator: state.coordinator.pid)  // a call may ask for it
+        // What came before the answer - from a child that is waited for now, say - the guest has before it, too.
+        if state.calls.isAsked(buffer) { takePending(&state) }
         if let answer = state.calls.serve(buffer, own: ownPids(state)) {
           takeOwn(answer.sent, &state)
           state.calls.finish(buffer, answer)

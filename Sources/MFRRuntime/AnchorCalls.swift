@@ -44,11 +44,13 @@ struct AnchorCalls {
     var sent: Int32 = 0
   }
 
+  func isAsked(_ buffer: SyncBuffer) -> Bool { buffer.load(mfr_host_rpc_state(base)) == MFR_RPC_POSTED.rawValue }
+
   /// The answer to the posted call if there is one now; a wait for a child stays posted.
   mutating func serve(_ buffer: SyncBuffer, own: Set<Int32>) -> Answer? {
     vanish = Self.childrenVanish(buffer)
     leader = buffer.leaderPid
-    guard buffer.load(mfr_host_rpc_state(base)) == MFR_RPC_POSTED.rawValue else { return nil }
+    guard isAsked(buffer) else { return nil }
     let call = mfr_host_rpc(base)
     let sequence = call.pointee.seq
     let data = UnsafeMutableRawBufferPointer(start: mfr_host_rpc_data(base), count: Self.dataBytes)

@@ -13,7 +13,7 @@ struct Likeness {
   private var name: [UInt8] = []
   private var commandLine: [UInt8] = []
   /// How each standing was left: this process's, and the leader's.
-  private var standings = Standing.allCases.map { (standing: $0, ours: $0.of(getpid()), theirs: $0.of(getpid())) }
+  private var standings = Standing.all.map { (standing: $0, ours: $0.of(getpid()), theirs: $0.of(getpid())) }
   private var due: UInt64 = 0
   var identity = BorneIdentity()
 
@@ -29,7 +29,7 @@ struct Likeness {
       show(leader)
       if identity.look(leader) { _ = mfr_host_tgkill(getpid(), getpid(), MFR_KICK_SIGNAL) }  // the main thread bears it
       let replicas = (0..<SyncBuffer.replicaCount).map { buffer.load(mfr_replica_pid(buffer.base, $0)) }
-      level(leader, replicas.filter { $0 > 0 && $0 != leader } + [coordinator].filter { $0 > 0 })
+      level(leader, replicas.filter { $0 > 0 && $0 != leader }, coordinator: coordinator)
     }
     return Self.pause
   }
@@ -51,15 +51,17 @@ struct Likeness {
 
   /// What the guest has set for itself holds for all of it; what somebody else has set for the guest's pid, too.
   /// Otherwise the kernel would choose this process in the place of a guest that it must not choose, say.
-  private mutating func level(_ leader: Int32, _ others: [Int32]) {
+  private mutating func level(_ leader: Int32, _ followers: [Int32], coordinator: Int32) {
     let own = getpid()
     for (index, last) in standings.enumerated() {
       let standing = last.standing
       guard let theirs = standing.of(leader), let ours = standing.of(own) else { continue }
-      let new = theirs == last.theirs && ours != last.ours ? ours : theirs
-      for pid in [own, leader] + others where standing.of(pid).map({ $0 != new }) ?? false {
-        standing.give(new, to: pid)
-      }
+      let isOurs = theirs == last.theirs && ours != last.ours
+      let new = isOurs ? ours : theirs
+      var wanted = ([leader] + followers).map { ($0, new) }
+      if standing.isShown { wanted.append((own, new)) }
+      if coordinator > 0, let its = standing.ofCoordinator(new) { wanted.append((coordinator, its)) }
+      for (pid, value) in wanted where standing.of(pid).map({ $0 != value }) ?? false { standing.give(value, to: pid) }
       // Looked at anew: who may not be changed is left as it is, and is no news the next time.
       standings[index] = (standing, standing.of(own), standing.of(leader))
     }
@@ -74,15 +76,41 @@ struct Likeness {
 }
 
 /// What the kernel keeps for each process and anybody with the right to may change by its pid.
-private enum Standing: CaseIterable {
+private enum Standing {
   /// `oom_score_adj`: proc(5).
   case score
   /// The nice value: setpriority(2).
   case nice
   /// The processors that it may run on: sched_setaffinity(2).
   case processors
+  /// Scheduling policy and real-time priority: sched_setscheduler(2).
+  case scheduling
+  /// I/O class and priority: ioprio_set(2).
+  case ioPriority
+  /// A resource limit: prlimit(2).
+  case limit(Int32)
+
+  static let all: [Standing] =
+    [.score, .nice, .processors, .scheduling, .ioPriority] + (0..<mfr_host_limits()).map { .limit($0) }
 
   private static func scoreFile(_ pid: Int32) -> String { "/proc/\(pid)/oom_score_adj" }
+
+  /// Whether this process takes over what the guest has set for itself. A limit that it might come to itself, it does not.
+  var isShown: Bool {
+    guard case .limit(let resource) = self else { return true }
+    return mfr_host_limit_hurts(resource) == 0
+  }
+
+  /// What the coordinator gets where the replicas have `value`; nil: it keeps its own.
+  func ofCoordinator(_ value: [UInt8]) -> [UInt8]? {
+    switch self {
+    case .limit: return nil
+    case .nice:
+      let nice = Int32(Int8(bitPattern: value[0]))
+      return [UInt8(bitPattern: Int8(truncatingIfNeeded: mfr_host_hurried(nice)))]
+    case .score, .processors, .scheduling, .ioPriority: return value
+    }
+  }
 
   /// nil: there is no such process any more.
   func of(_ pid: Int32) -> [UInt8]? {
@@ -94,8 +122,16 @@ private enum Standing: CaseIterable {
       return mfr_host_nice(pid, &nice) == 0 ? [UInt8(bitPattern: Int8(truncatingIfNeeded: nice))] : nil
     case .processors:
       var set = mfr_processors()
-      guard mfr_host_processors(pid, &set) == 0 else { return nil }
-      return withUnsafeBytes(of: &set) { Array($0) }
+      return mfr_host_processors(pid, &set) == 0 ? bytes(of: set) : nil
+    case .scheduling:
+      var how = mfr_scheduling()
+      return mfr_host_scheduling(pid, &how) == 0 ? bytes(of: how) : nil
+    case .ioPriority:
+      let value = mfr_host_io_priority(pid)
+      return value >= 0 ? bytes(of: value) : nil
+    case .limit(let resource):
+      var limit = mfr_limit()
+      return mfr_host_limit(pid, resource, &limit) == 0 ? bytes(of: limit) : nil
     }
   }
 
@@ -107,9 +143,23 @@ private enum Standing: CaseIterable {
     case .nice:
       _ = mfr_host_set_nice(pid, Int32(Int8(bitPattern: value[0])))
     case .processors:
-      var set = mfr_processors()
-      withUnsafeMutableBytes(of: &set) { $0.copyBytes(from: value) }
+      var set = from(value, as: mfr_processors())
       _ = mfr_host_set_processors(pid, &set)
+    case .scheduling:
+      var how = from(value, as: mfr_scheduling())
+      _ = mfr_host_set_scheduling(pid, &how)
+    case .ioPriority:
+      _ = mfr_host_set_io_priority(pid, from(value, as: Int32(0)))
+    case .limit(let resource):
+      var limit = from(value, as: mfr_limit())
+      _ = mfr_host_set_limit(pid, resource, &limit)
     }
+  }
+
+  private func bytes<Value>(of value: Value) -> [UInt8] { withUnsafeBytes(of: value) { Array($0) } }
+  private func from<Value>(_ bytes: [UInt8], as initial: Value) -> Value {
+    var value = initial
+    withUnsafeMutableBytes(of: &value) { $0.copyBytes(from: bytes) }
+    return value
   }
 }

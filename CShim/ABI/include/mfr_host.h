@@ -312,17 +312,32 @@ int mfr_host_accept(int fd);
 int mfr_host_no_core(void);
 // Comes before the replicas when processors are short, if it may (CAP_SYS_NICE): they wait for its decisions.
 void mfr_host_hurry(void);
+static inline int mfr_host_hurried(int nice) { return nice < -10 ? -20 : nice - 10; }
 // As many descriptors as this process may give itself.
 void mfr_host_raise_descriptor_limit(void);
 int mfr_host_getitimer(int which, void *_Nonnull out32);
 int mfr_host_setitimer(int which, const void *_Nonnull in32, void *_Nonnull out32);
-// The processors that a process may run on, up to 8192 of them (sched_setaffinity(2)), and its nice value
-// (setpriority(2)): 0, or a negative errno.
+// How the kernel is to treat a process: 0 (mfr_host_io_priority: the value), or a negative errno.
+// The processors that it may run on, up to 8192 of them: sched_setaffinity(2).
 typedef struct { uint64_t bits[128]; } mfr_processors;
 int mfr_host_processors(int pid, mfr_processors *_Nonnull set);
 int mfr_host_set_processors(int pid, const mfr_processors *_Nonnull set);
+// setpriority(2)
 int mfr_host_nice(int pid, int *_Nonnull nice);
 int mfr_host_set_nice(int pid, int nice);
+// sched_setscheduler(2)
+typedef struct { int32_t policy, priority; } mfr_scheduling;
+int mfr_host_scheduling(int pid, mfr_scheduling *_Nonnull how);
+int mfr_host_set_scheduling(int pid, const mfr_scheduling *_Nonnull how);
+// ioprio_set(2)
+int mfr_host_io_priority(int pid);
+int mfr_host_set_io_priority(int pid, int value);
+// prlimit(2)
+typedef struct { uint64_t soft, hard; } mfr_limit;
+int mfr_host_limits(void); // how many resources there are
+int mfr_host_limit_hurts(int resource); // whether the anchor might come to that limit itself
+int mfr_host_limit(int pid, int resource, mfr_limit *_Nonnull limit);
+int mfr_host_set_limit(int pid, int resource, const mfr_limit *_Nonnull limit);
 // Processor time of a process: in user mode, or all of it; 0 when it is gone.
 uint64_t mfr_host_cpu_ns(int pid, int user_only);
 // What the guest's clock of processor time says when its leader has used `own` (calls/usage.c).
