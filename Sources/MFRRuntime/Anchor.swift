@@ -140,13 +140,6 @@ public final class Anchor: Sendable {
     while case let pid = mfr_host_next_reaped(), pid > 0 { state.calls.replicaReaped(pid) }
   }
 
-  /// What the guest has sent to its own group comes with the call that did so.
-  private func takeOwn(_ number: Int32, _ state: inout State) {
-    guard (1...64).contains(number), number != MFR_KICK_SIGNAL, state.held == nil else { return }
-    var signal = RawSignal()
-    if signal.wait(for: 1 << UInt64(number - 1), timeout: 0) == number { take(number, signal, &state) }
-  }
-
   /// The second thread: reaps what is settled, answers calls.
   private func serveCalls() {
     mfr_host_thread_name("mfr-calls")
@@ -161,10 +154,9 @@ public final class Anchor: Sendable {
         scan(&state)
         serveStops(&state)
         let likeness = state.likeness.look(buffer, coordinator: state.coordinator.pid)  // a call may ask for it
-        // What came before the answer - from a child that is waited for now, say - the guest has before it, too.
-        if state.calls.isAsked(buffer) { takePending(&state) }
         if let answer = state.calls.serve(buffer, own: ownPids(state)) {
-          takeOwn(answer.sent, &state)
+          // What was sent before, the guest has before the answer: by the child that was waited for, say, or by itself.
+          takePending(&state)
           state.calls.finish(buffer, answer)
         }
         let timers = state.calls.dueTimers(leader: buffer.leaderPid)

@@ -37,20 +37,11 @@ struct AnchorCalls {
   private static let usageAt = 16
   private static let infoAt = 256
 
-  /// What to tell the replica that waits.
-  struct Answer {
-    let result: Int64
-    /// A signal that the call may have sent to this process, too; 0: none.
-    var sent: Int32 = 0
-  }
-
-  func isAsked(_ buffer: SyncBuffer) -> Bool { buffer.load(mfr_host_rpc_state(base)) == MFR_RPC_POSTED.rawValue }
-
   /// The answer to the posted call if there is one now; a wait for a child stays posted.
-  mutating func serve(_ buffer: SyncBuffer, own: Set<Int32>) -> Answer? {
+  mutating func serve(_ buffer: SyncBuffer, own: Set<Int32>) -> Int64? {
     vanish = Self.childrenVanish(buffer)
     leader = buffer.leaderPid
-    guard isAsked(buffer) else { return nil }
+    guard buffer.load(mfr_host_rpc_state(base)) == MFR_RPC_POSTED.rawValue else { return nil }
     let call = mfr_host_rpc(base)
     let sequence = call.pointee.seq
     let data = UnsafeMutableRawBufferPointer(start: mfr_host_rpc_data(base), count: Self.dataBytes)
@@ -59,7 +50,7 @@ struct AnchorCalls {
       answered.number != MFR_ASK_BUFFER
     {
       data.copyBytes(from: answered.data)
-      return Answer(result: answered.result)
+      return answered.result
     }
     let arguments = [
       call.pointee.args.0, call.pointee.args.1, call.pointee.args.2, call.pointee.args.3, call.pointee.args.4,
@@ -67,14 +58,13 @@ struct AnchorCalls {
     ]
     guard var result = perform(call.pointee.nr, arguments, data, own) else {
       guard buffer.load(mfr_host_rpc_cancel(base)) != 0 else { return nil }
-      return Answer(result: Int64(-EINTR))  // not remembered: a repeat of this sequence waits anew
+      return Int64(-EINTR)  // not remembered: a repeat of this sequence waits anew
     }
     if [37, 38].contains(call.pointee.nr) { takeAlarm(buffer) }
     if result < -4095 { result = Int64(-EINVAL) }
     answered = (sequence, call.pointee.nr, result, Array(data))
     buffer.store(mfr_header_posix_timers(base), UInt32(posixTimers.count))
-    let sends = Self.sending.contains(call.pointee.nr) && result == 0
-    return Answer(result: result, sent: sends ? Int32(truncatingIfNeeded: arguments[1]) : 0)
+    return result
   }
 
   /// What the interval timer has sent before it was set anew comes with the call that did so, and not later.
@@ -107,9 +97,9 @@ struct AnchorCalls {
   /// What the guest would read from them now.
   private func cpuClock() -> UInt64 { mfr_host_usage_clock(base, leader, mfr_host_cpu_ns(leader, 0)) }
 
-  func finish(_ buffer: SyncBuffer, _ answer: Answer) {
+  func finish(_ buffer: SyncBuffer, _ answer: Int64) {
     let state = mfr_host_rpc_state(buffer.base)
-    mfr_host_rpc(buffer.base).pointee.result = answer.result
+    mfr_host_rpc(buffer.base).pointee.result = answer
     buffer.store(state, MFR_RPC_ANSWERED.rawValue)
     _ = mfr_host_futex_wake(state, Int32.max)
   }
@@ -179,9 +169,6 @@ struct AnchorCalls {
     default: return Int64(-ENOSYS)
     }
   }
-
-  /// kill and pidfd_send_signal: those of the calls that send which may send to this process.
-  private static let sending: Set<UInt32> = [62, 424]
 
   /// Whoever gets a signal of the guest's sees this process as its sender, with the guest's uid.
   private func send(_ number: UInt32, _ arguments: [UInt64], _ data: UnsafeMutableRawBufferPointer) -> Int64 {
@@ -402,8 +389,10 @@ struct AnchorCalls {
   /// Whether the guest has been told that `pid` has ended.
   func isTold(_ pid: Int32) -> Bool { told.contains(pid) }
 
-  /// The guest is being told about the end of `pid`.
+  /// The guest is being told about the end of `pid`. One that it has waited for already is kept in mind no longer.
   mutating func noticed(_ pid: Int32) {
+    var info = RawSignal()
+    guard info.waitid(P_PID.rawValue, pid, WEXITED | WNOHANG | 0x0100_0000) == 0 else { return }
     told.insert(pid)
     known.insert(pid)
   }
