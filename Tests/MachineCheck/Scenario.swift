@@ -179,11 +179,21 @@ extension Server {
     try machine.run("pidof mfr-coordinator").output.first.flatMap { Int32($0) }
   }
 
-  /// The page of its stack that the coordinator uses, and the coordinator. With `then`: while it uses it, and the machine
+  /// A page of its stack that the coordinator uses, and the coordinator. With `then`: while it uses it, and the machine
   /// stands still.
   func stackOfCoordinator(then: ((Page, Monitor) throws -> Void)? = nil) throws -> (pid: Int32, page: Page) {
     guard let pid = try coordinator() else { throw Failure("no coordinator") }
-    guard let page = try pages(pid, "[stack]").last else { throw Failure("coordinator \(pid) has no stack") }
+    // The one that it comes back to when it has slept.
+    var pointer: UInt64?
+    try machine.pump("coordinator \(pid) asleep") {
+      // proc_pid_syscall(5): … stack pointer, program counter; or "running".
+      let fields = try machine.ask("cat /proc/\(pid)/syscall").joined().split(separator: " ")
+      pointer = fields.count < 3 ? nil : UInt64(fields[fields.count - 2].dropFirst(2), radix: 16)
+      return pointer != nil
+    }
+    guard let pointer, let page = try pages(pid, "[stack]").first(where: { $0.address == pointer & ~4095 }) else {
+      throw Failure("coordinator \(pid) has no page of its stack at \(String(pointer ?? 0, radix: 16))")
+    }
     guard let then else { return (pid, page) }
     let monitor = try machine.monitor()
     let debugger = try machine.debugger()
