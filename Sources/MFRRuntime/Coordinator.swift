@@ -68,7 +68,7 @@ public final class Coordinator {
       // parent.
       if getppid() != anchor {
         endOrphans()
-        finish()
+        finish(orphaned: true)
       }
     }
   }
@@ -134,7 +134,7 @@ public final class Coordinator {
     }
   }
 
-  private func finish() -> Never {
+  private func finish(orphaned: Bool = false) -> Never {
     // What died last is still told.
     round()
     var event = Event("end")
@@ -142,6 +142,10 @@ public final class Coordinator {
     let value = buffer.load(mfr_header_exit_value(buffer.base))
     if kind == MFR_EXIT_STATUS.rawValue { event.cause = Event.Cause(kind: "exit", status: value) }
     if kind == MFR_EXIT_SIGNAL.rawValue { event.cause = Event.Cause(kind: "signal", signal: value) }
+    if orphaned {
+      event.level = .warning
+      event.text = "mfr-run has died"
+    }
     events.write(event)
     events.file?.drain(upTo: .seconds(2))
     control.stop()

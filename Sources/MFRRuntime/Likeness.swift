@@ -24,12 +24,15 @@ struct Likeness {
     guard asked || now >= due else { return Int64(due &- now) }
     due = now &+ UInt64(Self.pause)
     buffer.store(mfr_header_renamed(buffer.base), 0)  // before it is looked at: what changes now asks again
-    let leader = buffer.leaderPid
-    if leader > 0 {
+    // Whatever the buffer says: only children of this process are looked at, and changed.
+    let leads = UInt32(truncatingIfNeeded: buffer.load(mfr_header_grant(buffer.base)) & 0xff) % SyncBuffer.replicaCount
+    if let leader = buffer.replicaPid(leads) {
       show(leader)
       if identity.look(leader) { _ = mfr_host_tgkill(getpid(), getpid(), MFR_KICK_SIGNAL) }  // the main thread bears it
-      let replicas = (0..<SyncBuffer.replicaCount).map { buffer.load(mfr_replica_pid(buffer.base, $0)) }
-      level(leader, replicas.filter { $0 > 0 && $0 != leader }, coordinator: coordinator)
+      let followers = (0..<SyncBuffer.replicaCount).filter { $0 != leads }.compactMap(buffer.replicaPid).filter {
+        $0 != coordinator
+      }
+      level(leader, followers, coordinator: coordinator)
     }
     return Self.pause
   }
