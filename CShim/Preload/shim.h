@@ -322,6 +322,8 @@ void mfr_timer_taken(const struct mfr_siginfo *info); // calls/timer.c
 int mfr_deliver(u32 signo, const struct mfr_siginfo *info); // 1: handler asked for restart
 void mfr_signal_point(struct mfr_frame *f); // dispatch.c: takes signals in a slot of their own
 void mfr_devirtualize(struct mfr_frame *frame);
+void mfr_await_agreement(void); // that the guest ends here
+void mfr_tell_end(u32 kind, i32 value); // enum mfr_exit_kind; the guest ends, and the anchor as it does
 void mfr_guest_dies(u32 signo) __attribute__((noreturn));
 void mfr_return_lent(struct mfr_frame *f); // f: of the trap, or NULL
 u64 mfr_block_ours(void);

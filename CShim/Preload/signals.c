@@ -130,20 +130,20 @@ long mfr_raise_self_in_lane(u32 signo, const struct mfr_siginfo *info, i32 targe
 }
 
 // ---- delivery ----------------------------------------------------------------------------------------
-void mfr_guest_dies(u32 signo) {
+static void __attribute__((noreturn)) die_at_once(u32 signo) {
   struct mfr_header *h = mfr_self.h;
   // An heir that dies before it has led: what the guest has stored is in its copy alone.
   if (mfr_self.map_files && (mfr_load_acquire64(&h->grant) & 0xff) == mfr_self.index) (void)mfr_mapping_lead();
-  if (mfr_load_acquire32(&h->exit_kind) == MFR_EXIT_NONE) {
-    h->exit_value = (i32)signo;
-    h->exit_seq = mfr_self.seq;
-    mfr_store_release32(&h->exit_kind, MFR_EXIT_SIGNAL);
-  }
+  mfr_tell_end(MFR_EXIT_SIGNAL, (i32)signo);
   struct mfr_sigaction dfl = {0, 0, 0, 0};
   real_sigaction(signo, &dfl);
   SYS3(tgkill, mfr_self.rpid, mfr_self.rpid, signo);
   real_mask(SIG_UNBLOCK, SIG_BIT(signo));
   for (;;) SYS1(exit_group, 128 + signo);
+}
+void mfr_guest_dies(u32 signo) {
+  mfr_await_agreement();
+  die_at_once(signo);
 }
 
 // The end of the guest by a signal is known to all replicas: it came with one of the last slots. What says otherwise is
@@ -277,7 +277,7 @@ static void kicked_in_guest(struct mfr_frame *f) {
     if (!p || mfr_slot_has_call()) return;
     for (; p; p &= p - 1) { // one that ends the guest need not wait
       u32 s = (u32)__builtin_ctzll(p) + 1;
-      if (mfr_self.action[s].handler == 0 && !mfr_is_default_stop(s)) mfr_guest_dies(s);
+      if (mfr_self.action[s].handler == 0 && !mfr_is_default_stop(s)) die_at_once(s);
     }
     if (!mfr_alone() && mfr_self.kick_seq != mfr_self.seq + 1) {
       mfr_self.kick_seq = mfr_self.seq + 1;

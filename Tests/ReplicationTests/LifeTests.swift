@@ -208,6 +208,30 @@ struct LifeTests {
     #expect(try guest.end() == .signalled(SIGTERM))
   }
 
+  @Test(
+    "A replica that takes a wrong way and ends itself goes, and the guest goes on", arguments: [SIGKILL, SIGTERM],
+    [0, 1])
+  func endsItselfAlone(signal: Int32, place: Int) async throws {
+    let guest = try await LiveGuest()
+    let victim = try guest.replicas()[place]
+    let memory = try call("open /proc/\(victim)/mem") { open("/proc/\(victim)/mem", O_RDWR | O_CLOEXEC) }
+    defer { close(memory) }
+    let line = try #require(
+      try File.text("/proc/\(victim)/maps").split(separator: "\n").first {
+        $0.contains(" rw-p ") && $0.hasSuffix("/counter")
+      })
+    let ends = line.prefix { $0 != " " }.split(separator: "-").compactMap { UInt64($0, radix: 16) }
+    try #require(ends.count == 2)
+    var data = [UInt8](repeating: 0, count: Int(ends[1] - ends[0]))
+    try #require(data.withUnsafeMutableBytes { pread(memory, $0.baseAddress, $0.count, off_t(ends[0])) } == data.count)
+    let name = Array("signal of a flipped bit\0".utf8)
+    let at = try #require(data.indices.first { data[$0...].starts(with: name) })
+    var wrong = signal
+    try #require(pwrite(memory, &wrong, 4, off_t(ends[0]) + off_t(at + name.count)) == 4)
+    try guest.waitForLoss(of: victim)
+    #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
   @Test("kill -9 of mfr-run ends the guest, as it would without MFR, and leaves nothing")
   func anchor() async throws {
     let guest = try await LiveGuest()

@@ -130,16 +130,39 @@ long mfr_call_prlimit64(struct mfr_call *c) {
 }
 
 // ---- the end -------------------------------------------------------------------------------------------------------
-static long exit_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
-  (void)ctx, (void)t, (void)data;
+// A leader whose memory is wrong may end where the others go on. So the end is told when one of them has come as far: where
+// they do not agree, the majority finds that out first. Who is late is waited for as long as a leader without room does.
+void mfr_await_agreement(void) {
+  const struct mfr_timespec pause = {0, 200000};
+  for (u32 n = 0; n < 10000; n++) {
+    u32 others = mfr_load_acquire32(&mfr_self.h->live) & ~(1u << mfr_self.index), awaited = 0;
+    for (u32 i = 0; i < MFR_MAX_REPLICAS; i++) {
+      const struct mfr_replica *r = mfr_replica_at(mfr_self.base, i);
+      u32 state = mfr_load_acquire32(&r->state);
+      if (!(others >> i & 1) || (state != MFR_REPLICA_RUNNING && state != MFR_REPLICA_DIVERGED)) continue;
+      if (mfr_load_acquire64(&r->seq) >= mfr_self.seq) return;
+      awaited = 1;
+    }
+    if (!awaited || mfr_load_acquire32(&mfr_self.h->exit_kind) != MFR_EXIT_NONE) return;
+    mfr_before_block(NULL);
+    SYS2(nanosleep, &pause, NULL);
+  }
+}
+void mfr_tell_end(u32 kind, i32 value) {
   struct mfr_header *h = mfr_self.h;
-  h->exit_value = (i32)c->a[0];
+  if (mfr_load_acquire32(&h->exit_kind) != MFR_EXIT_NONE) return;
+  h->exit_value = value;
   h->exit_seq = mfr_self.seq;
-  mfr_store_release32(&h->exit_kind, MFR_EXIT_STATUS);
+  mfr_store_release32(&h->exit_kind, kind);
+}
+static long exit_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
+  (void)c, (void)ctx, (void)t, (void)data;
   return 0;
 }
 static const struct mfr_shape exit_shape = {mfr_no_prepare, exit_produce, mfr_no_used, mfr_no_consume, NULL};
 long mfr_call_exit_group(struct mfr_call *c) {
   mfr_lane_call(c, &exit_shape, NULL);
+  mfr_await_agreement();
+  mfr_tell_end(MFR_EXIT_STATUS, (i32)c->a[0]);
   for (;;) SYS1(exit_group, c->a[0]);
 }
