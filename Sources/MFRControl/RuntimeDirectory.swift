@@ -34,14 +34,24 @@ public enum RuntimeDirectory {
 
   public static func socket(in path: String, anchor: Int32) -> String { "\(path)/\(anchor).sock" }
 
+  /// Removes what a coordinator that was killed has left there; also a socket that was only about to get its name.
+  public static func remove(in path: String, anchor: Int32) {
+    unlink(socket(in: path, anchor: anchor))
+    unlink(socket(in: path, anchor: anchor) + unfinished)
+  }
+
+  /// As mfr_host_listen names it first.
+  private static let unfinished = ".new"
+
   /// Anchors that have a socket there, in ascending order.
   public static func anchors(in path: String) -> [Int32] {
     guard let folder = opendir(path) else { return [] }
     defer { closedir(folder) }
-    var found: [Int32] = []
+    var found: Set<Int32> = []
     while let entry = readdir(folder) {
-      let name = String(cString: DirectoryEntry.name(entry))
-      if name.hasSuffix(".sock"), let pid = Int32(name.dropLast(5)) { found.append(pid) }
+      var name = String(cString: DirectoryEntry.name(entry))[...]
+      if name.hasSuffix(unfinished) { name = name.dropLast(unfinished.count) }
+      if name.hasSuffix(".sock"), let pid = Int32(name.dropLast(5)) { found.insert(pid) }
     }
     return found.sorted()
   }

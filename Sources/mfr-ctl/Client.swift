@@ -22,7 +22,7 @@ enum Client {
         guard let set = try ask(anchor, .status)["set"] else { return nil }
         return SetStatus(json: set)
       } catch {
-        if kill(anchor, 0) != 0, errno == ESRCH { unlink(RuntimeDirectory.socket(in: folder, anchor: anchor)) }
+        if kill(anchor, 0) != 0, errno == ESRCH { RuntimeDirectory.remove(in: folder, anchor: anchor) }
         return nil
       }
     }
