@@ -61,7 +61,8 @@ struct Likeness {
       guard let theirs = standing.of(leader), let ours = standing.of(own) else { continue }
       let isOurs = theirs == last.theirs && ours != last.ours
       let new = isOurs ? ours : theirs
-      var wanted = ([leader] + followers).map { ($0, new) }
+      // Each replica sets itself what the guest sets, when it comes to it: earlier, the call itself might fail.
+      var wanted = isOurs || standing.isOfLeaderAlone ? ([leader] + followers).map { ($0, new) } : []
       if standing.isShown { wanted.append((own, new)) }
       if coordinator > 0, let its = standing.ofCoordinator(new) { wanted.append((coordinator, its)) }
       for (pid, value) in wanted where standing.of(pid).map({ $0 != value }) ?? false { standing.give(value, to: pid) }
@@ -97,6 +98,9 @@ private enum Standing {
     [.score, .nice, .processors, .scheduling, .ioPriority] + (0..<mfr_host_limits()).map { .limit($0) }
 
   private static func scoreFile(_ pid: Int32) -> String { "/proc/\(pid)/oom_score_adj" }
+
+  /// Whether only the leader does what the guest does to change it: it writes the file.
+  var isOfLeaderAlone: Bool { if case .score = self { true } else { false } }
 
   /// Whether this process takes over what the guest has set for itself. A limit that it might come to itself, it does not.
   var isShown: Bool {
