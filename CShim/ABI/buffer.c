@@ -206,11 +206,12 @@ static int repair(uint32_t page) {
     return 0;
   }
   // All others have what is broken for a basis. Their zombies tell what they had done.
+  int table = !own_entry || readable(guarded + (size_t)page * MFR_PAGE); // broken for the leader alone, it tells more
   for (uint32_t i = 0; i < MFR_MAX_REPLICAS; i++) {
     int known = ((struct mfr_replica *)(void *)(shadow.bytes + MFR_OFF_REPLICAS))[i].pid;
-    int now = own_entry ? 0 : mfr_replica_at(guarded, i)->pid;
+    int now = table ? mfr_replica_at(guarded, i)->pid : 0;
     if (known != pid) end_child(known, own_entry);
-    if (now != pid && now != known) end_child(now, 0);
+    if (now != pid && now != known) end_child(now, own_entry);
   }
   if (!exchange(page)) return -1;
   refill(page, survivor);

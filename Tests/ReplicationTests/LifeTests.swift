@@ -137,12 +137,16 @@ struct LifeTests {
     let guest = try await LiveGuest(pause: 20)
     // A place below the others is free: the new replicas do not take the places that the old ones have had.
     func places() throws -> [Int] { try guest.guest.status().replicas.map { Int($0.index) }.sorted() }
-    for _ in 0..<10 where try places() == [0, 1, 2] { try guest.kill(replica: try guest.replicas()[1]) }
+    for _ in 0..<200 where try places() == [0, 1, 2] { try guest.kill(replica: try guest.replicas()[1]) }
     let before = try places()
     try #require(before != [0, 1, 2])
     // The coordinator may not live to answer: it is replaced together with the page.
     _ = try? guest.ctl("inject", "--replica", "leader", "--fault", "poison", "--at", "buffer:replicas")
-    #expect(wait(upTo: .seconds(20)) { !guest.events("buffer").isEmpty })
+    let told = wait(upTo: .seconds(20)) { !guest.events("buffer").isEmpty }
+    try #require(
+      told,
+      "anchor \(runs(guest.anchor) ? "lives" : "is gone"): \(guest.errors); \(guest.events("lost").suffix(4).map(\.text))"
+    )
     try guest.guest.waitUntilWhole()
     let after = try places()
     try #require(!before.allSatisfy(after.contains), "\(before), then \(after)")
