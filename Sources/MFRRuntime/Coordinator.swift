@@ -14,6 +14,8 @@ public final class Coordinator {
   private var set: ReplicaSet
   private let surroundings: Surroundings
   private var level: UInt32?
+  /// Replicas that there were in the last round.
+  private var pids: [ProcessID] = []
   /// When to try again to open the control socket; nil: it is open.
   private var controlDue: UInt64?
   private var sharedFiles: SharedFiles?
@@ -106,8 +108,10 @@ public final class Coordinator {
     } else {
       let actions = set.plan(view, now: Moment(mfr_host_now_ns()), in: surroundings)
       for action in actions { repairs.carryOut(action) }
-      // The anchor keeps in mind what a broken page of the buffer would take with it.
-      if changed || !actions.isEmpty { buffer.wakeAnchor() }
+      // The anchor keeps in mind what a broken page of the buffer would take with it, above all who there is.
+      let pids = view.replicas.map(\.pid)
+      if changed || pids != self.pids || !actions.isEmpty { buffer.wakeAnchor() }
+      self.pids = pids
     }
     let mapped = buffer.load(mfr_header_map_count(buffer.base))
     if mapped != self.mapped {
