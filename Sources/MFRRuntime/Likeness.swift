@@ -25,14 +25,12 @@ struct Likeness {
     due = now &+ UInt64(Self.pause)
     buffer.store(mfr_header_renamed(buffer.base), 0)  // before it is looked at: what changes now asks again
     // Whatever the buffer says: only children of this process are looked at, and changed.
-    let leads = UInt32(truncatingIfNeeded: buffer.load(mfr_header_grant(buffer.base)) & 0xff) % SyncBuffer.replicaCount
-    if let leader = buffer.replicaPid(leads) {
+    let place = buffer.leaderPlace
+    if let leader = buffer.replicaPid(place) {
       show(leader)
       if identity.look(leader) { _ = mfr_host_tgkill(getpid(), getpid(), MFR_KICK_SIGNAL) }  // the main thread bears it
-      let followers = (0..<SyncBuffer.replicaCount).filter { $0 != leads }.compactMap(buffer.replicaPid).filter {
-        $0 != coordinator
-      }
-      level(leader, followers, coordinator: coordinator)
+      let others = (0..<SyncBuffer.replicaCount).filter { $0 != place }.compactMap(buffer.replicaPid)
+      level(leader, others.filter { $0 != coordinator }, coordinator: coordinator)
     }
     return Self.pause
   }

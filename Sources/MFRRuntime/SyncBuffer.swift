@@ -62,11 +62,11 @@ public struct SyncBuffer: @unchecked Sendable {
     mfr_store_relaxed64(field, mfr_load_relaxed64(field) &+ value)
   }
 
-  /// Pid of the replica that may lead, 0 if there is none. A broken guest may have written anything here.
-  var leaderPid: Int32 {
-    let leader = UInt32(truncatingIfNeeded: load(mfr_header_grant(base)) & 0xff)
-    return load(mfr_replica_pid(base, leader % Self.replicaCount))
-  }
+  /// Place of the replica that may lead. A broken guest may have written anything here, and at that place.
+  var leaderPlace: UInt32 { UInt32(truncatingIfNeeded: load(mfr_header_grant(base)) & 0xff) % Self.replicaCount }
+
+  /// Its pid, 0 if there is none.
+  var leaderPid: Int32 { load(mfr_replica_pid(base, leaderPlace)) }
 
   // MARK: texts
 

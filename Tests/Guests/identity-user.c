@@ -37,7 +37,10 @@ static int owner(void) {
 }
 
 int main(void) {
-  if (geteuid() != 0) done(); // natively, too
+  if (geteuid() != 0) { // natively, too
+    done();
+    return 0;
+  }
   int go[2], went[2], last[2];
   char b = 'x';
   guest = getpid();

@@ -51,8 +51,7 @@ enum Victim: String, CaseIterable {
 
 extension Scenario {
   static let all: [Scenario] =
-    Victim.allCases.flatMap(ofOwnMemory) + [insideCall] + duringRespawn
-    + ofBuffer + ofCoordinator
+    Victim.allCases.flatMap(ofOwnMemory) + [insideCall] + duringRespawn + ofBuffer + ofCoordinator
 
   private static func ofOwnMemory(_ victim: Victim) -> [Scenario] {
     [
