@@ -408,7 +408,7 @@ long mfr_shared(struct mfr_call *c) { return mfr_shared_as(c, &mfr_rows[c->nr]);
 
 // ---- calls without a slot ------------------------------------------------------------------------
 long mfr_local(struct mfr_call *c) {
-  if (unlikely(mfr_load_acquire32(&mfr_self.me->request))) {
+  if (unlikely(mfr_has_requests())) {
     mfr_serve_requests();
     mfr_self.became_joiner = 0;
   }

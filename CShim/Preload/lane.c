@@ -61,7 +61,12 @@ void mfr_wake_parked(void) {
 static void park(struct mfr_slot *slot, u64 seen) {
   struct mfr_header *h = mfr_self.h;
   struct mfr_replica *me = mfr_self.me;
-  if (unlikely(mfr_self.memory_work) && mfr_memory_step()) return;
+  if (unlikely(mfr_self.memory_work)) {
+    me->phase = MFR_PHASE_PARKED; // it has come to its call, which a fault of another one may have to be judged by
+    int worked = mfr_memory_step();
+    me->phase = MFR_PHASE_GUEST;
+    if (worked) return;
+  }
   for (u32 n = mfr_load_relaxed32(&h->spin); n; n--) {
     if (mfr_load_acquire64(&slot->word) != seen) return;
     __builtin_ia32_pause();
@@ -85,7 +90,7 @@ static void park(struct mfr_slot *slot, u64 seen) {
   me->phase = MFR_PHASE_PARKED;
   mfr_fence_seqcst();
   // Pairs with publish (word, then parked) and with the coordinator (request/grant, then park).
-  if (mfr_load_acquire64(&slot->word) == seen && !mfr_load_acquire32(&me->request) &&
+  if (mfr_load_acquire64(&slot->word) == seen && !mfr_has_requests() &&
       !(empty && i_hold_grant())) {
     // One that has files mapped must come to this slot before another can lead: no bids then.
     u32 late = mfr_load_relaxed32(&h->map_owner) ? 0 : mfr_load_relaxed32(&h->late_us);
@@ -151,7 +156,7 @@ enum mfr_role mfr_lane_enter(struct mfr_turn *t, u32 nr, u64 need) {
   struct mfr_header *h = mfr_self.h;
   for (;;) {
     // Serving a request may have made this process another replica: `me` is read afresh.
-    if (unlikely(mfr_load_acquire32(&mfr_self.me->request))) {
+    if (unlikely(mfr_has_requests())) {
       mfr_serve_requests();
       mfr_self.became_joiner = 0; // nothing is claimed here: donor and joiner go on alike
     }
@@ -328,8 +333,7 @@ long mfr_blocking_step(struct mfr_turn *t, long nr, const long *a, int *joiner) 
   __atomic_signal_fence(__ATOMIC_SEQ_CST);
   // No fence: whoever sets a request or a signal kicks afterwards in any case, and the kick stops the gate.
   mfr_store_relaxed32(&me->phase, MFR_PHASE_BLOCKED);
-  // Work on memory stays requested until it is done; this one goes on with it below.
-  if (unlikely(mfr_load_acquire32(&me->request) & ~mfr_self.memory_work)) {
+  if (unlikely(mfr_has_requests())) {
     mfr_serve_requests();
     *joiner = (int)mfr_self.became_joiner;
     return MFR_AGAIN;

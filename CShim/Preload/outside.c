@@ -132,7 +132,7 @@ static long events_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8
     mfr_kicked = 0;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     mfr_store_relaxed32(&me->phase, MFR_PHASE_BLOCKED);
-    if (unlikely(mfr_load_acquire32(&me->request) & ~mfr_self.memory_work)) {
+    if (unlikely(mfr_has_requests())) {
       mfr_serve_requests();
       me = mfr_self.me;
       mfr_store_relaxed32(&me->phase, MFR_PHASE_GUEST);

@@ -230,6 +230,10 @@ void mfr_touch_claim(void);
 
 // ---- clone.c -------------------------------------------------------------------------------------
 void mfr_serve_requests(void);
+// Something is asked of this replica that it has not begun: work on memory stays requested until it is done.
+static inline int mfr_has_requests(void) {
+  return (mfr_load_acquire32(&mfr_self.me->request) & ~mfr_self.memory_work) != 0;
+}
 int mfr_clone_replica(u32 index);
 void mfr_end_with_anchor(void);
 void mfr_arm_dispatch(void);

@@ -16,7 +16,7 @@
 // does not preempt itself, a follower may hold the processor that the leader wants.
 #define LEAD_RESTS 8u
 #define FOLLOW_RESTS 2u
-#define LEAD_NS 4000000u // and no less than this
+#define LEAD_NS 1000000u // and no less than this
 #define SLOW_NS 1000000u // a virtual machine may first have to get a page from its host: small ones take half as long
 #define SKIP 16u         // pieces that are un-shared in small pages after a slow one; doubled each time, 16 times at most
 #define BLOCK_NS 1000000u // for so long a leader un-shares before it waits for input

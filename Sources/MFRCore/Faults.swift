@@ -66,7 +66,7 @@ extension ReplicaSet {
         theirs.number == fault.number
       {
         if theirs.signal == fault.signal { same += 1 } else { different += 1 }
-      } else if other.sequence > fault.sequence || other.sequence == fault.sequence && other.parked {
+      } else if other.sequence > fault.sequence || isAtCall(other, fault.sequence, view) {
         return .die
       } else if other.state == .diverged {
         continue
@@ -77,6 +77,15 @@ extension ReplicaSet {
     if undecided { return nil }
     if same != different { return same > different ? .own : .die }
     return replica.index == view.leader ? .own : .die
+  }
+
+  /// Whether it has come to the call with that number, and so past the place of the fault: it waits there, awake or
+  /// asleep, or makes the call, which may take as long as it likes.
+  private func isAtCall(_ replica: ReplicaView, _ sequence: LaneSequence, _ view: SetView) -> Bool {
+    guard replica.sequence == sequence, replica.state != .faulted else { return false }
+    if replica.phase == .parked { return true }
+    guard let slot = view.slots[sequence] else { return false }
+    return slot.state != .empty && slot.owner == replica.index
   }
 
   /// All that are left have hit broken memory: one of them must carry on with it.

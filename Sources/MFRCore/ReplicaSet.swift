@@ -148,7 +148,7 @@ public struct ReplicaSet: Sendable {
       event.cause = entry?.cause ?? cause(of: death, replica)
       event.settlement = settlement
       if death.facts.claimed { event.call = death.facts.call }
-      event.untilDecision = now.since(death.at)
+      event.untilDecision = now.since(begin(of: death, replica))
       if !leaving, !wasInStep(replica) { event.text = "before it was in step" }
       actions.append(.report(event))
       if settlement == .unknown {
@@ -167,6 +167,13 @@ public struct ReplicaSet: Sendable {
       if view.leader == replica.index { view.lostLeader = replica }
       view.someoneDied = true
     }
+  }
+
+  /// When it stopped: it may have waited at a fault until it was judged.
+  private func begin(of death: ReplicaView.Death, _ replica: ReplicaView) -> Moment {
+    guard let fault = replica.fault, condemned[Life(replica)]?.cause == Self.cause(of: fault), let stopped = fault.at
+    else { return death.at }
+    return min(stopped, death.at)
   }
 
   private func cause(of death: ReplicaView.Death, _ replica: ReplicaView) -> Event.Cause {

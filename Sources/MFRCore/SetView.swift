@@ -14,7 +14,12 @@ public struct ReplicaView: Equatable, Sendable {
     public var sequence: LaneSequence
     /// How many faults the replica has gone on from before this one: between two calls there may be several.
     public var number: UInt64
-    public init(signal: Int32, code: Int32, address: UInt64, sequence: LaneSequence, number: UInt64 = 0) {
+    /// When it stopped there.
+    public var at: Moment?
+    public init(
+      signal: Int32, code: Int32, address: UInt64, sequence: LaneSequence, number: UInt64 = 0, at: Moment? = nil
+    ) {
+      self.at = at
       self.signal = signal
       self.code = code
       self.address = address

@@ -59,7 +59,7 @@ extension SyncBuffer {
     if copy.fault.signo != 0 {
       view.fault = ReplicaView.Fault(
         signal: Int32(truncatingIfNeeded: copy.fault.signo), code: copy.fault.code, address: copy.fault.address,
-        sequence: LaneSequence(copy.fault.seq), number: copy.fault.number)
+        sequence: LaneSequence(copy.fault.seq), number: copy.fault.number, at: Moment(copy.fault.when_ns))
     }
     view.faults = copy.faults
     view.marks = ReplicaView.Marks(rawValue: copy.marks)

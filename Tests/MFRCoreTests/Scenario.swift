@@ -58,7 +58,7 @@ struct Scenario {
     self[place].state = .faulted
     self[place].sequence = LaneSequence(sequence)
     self[place].fault = ReplicaView.Fault(
-      signal: signal, code: code, address: 0x1000, sequence: LaneSequence(sequence))
+      signal: signal, code: code, address: 0x1000, sequence: LaneSequence(sequence), at: now)
   }
 
   mutating func diverge(_ place: Int, output: UInt64, at sequence: UInt64 = 100) {

@@ -25,12 +25,24 @@ struct VerdictTests {
     var scenario = Scenario()
     scenario.fault(0)
     scenario[1].sequence = LaneSequence(sequence)
-    scenario[1].parked = sequence == 100
+    if sequence == 100 { scenario[1].phase = .parked }
     scenario[2].sequence = LaneSequence(80)
     #expect(scenario.plan().kills == [ReplicaIndex(0)])
     scenario.die(0)
-    let event = scenario.plan().events.first
+    let event = scenario.plan(after: .milliseconds(3)).events.first
     #expect(event?.cause == Event.Cause(kind: "fault", signal: 11, code: 1, address: 0x1000))
+    #expect(event?.untilDecision == .milliseconds(4))  // from the fault, not from the death
+  }
+
+  @Test("A leader that makes its call has come past the place of another one's fault, however long the call takes")
+  func faultBesideACall() {
+    var scenario = Scenario(level: 1)
+    scenario.fault(1)
+    scenario[0].phase = .blocked  // still: of its last call
+    #expect(scenario.plan().kills.isEmpty)
+    let call = SlotView(state: .claimed, owner: ReplicaIndex(0), call: 1)
+    scenario.view.slots[LaneSequence(100)] = call
+    #expect(scenario.plan().kills == [ReplicaIndex(1)])
   }
 
   @Test("A fault that all reach is the guest's own")

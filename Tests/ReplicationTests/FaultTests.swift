@@ -179,6 +179,27 @@ struct FaultTests {
     #expect(try File.text(directory + "/out") == "done\ndone\ndone\n")
   }
 
+  @Test("A fault of one of two is judged while the guest waits for input", arguments: ["leader", "follower"])
+  func besideACall(role: String) async throws {
+    var ends: [Int32] = [-1, -1]
+    #expect(pipe(&ends) == 0)
+    let directory = try File.temporaryDirectory("mfr-beside-")
+    defer { File.removeTree(directory) }
+    let guest = try MFRHarness.Guest(
+      ["cat"], level: 1, name: "beside-\(getpid())-\(role)", directory: directory, descriptors: [ends[0], nil, nil])
+    defer { guest.child.stop(SIGKILL) }
+    close(ends[0])
+    try guest.waitUntilWhole()
+    let words = [try Tools.path("mfr-ctl"), "inject", guest.name, "--fault", "segv", "--replica", role]
+    let (ending, told, errors) = try output(of: words, patience: .seconds(60))
+    #expect(ending == .exited(0), "\(errors)")
+    let victim = try #require(told.firstMatch(of: /pid (\d+)/).flatMap { pid_t($0.1) })
+    #expect(wait(upTo: .seconds(20)) { (try? guest.status())?.replicas.contains { $0.pid == victim } == false })
+    try guest.waitUntilWhole()
+    close(ends[1])
+    #expect(guest.child.waitForEnd(upTo: .seconds(60)) == .exited(0))
+  }
+
   @Test("Beyond --respawn-limit the set stays degraded and says why, until mfr-ctl restore")
   func respawnLimit() async throws {
     let guest = try await LiveGuest(options: ["--respawn-limit", "2/60"])

@@ -288,7 +288,7 @@ static long between_processes(struct mfr_call *c) {
 
 long mfr_call_futex(struct mfr_call *c) {
   if (!((u32)c->a[1] & PRIVATE_FLAG) && unlikely(mfr_load_relaxed32(&mfr_self.h->no_grow))) return between_processes(c);
-  if (unlikely(mfr_load_acquire32(&mfr_self.me->request))) {
+  if (unlikely(mfr_has_requests())) {
     mfr_serve_requests();
     mfr_self.became_joiner = 0;
   }
