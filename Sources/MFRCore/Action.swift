@@ -57,7 +57,8 @@ public struct Event: Equatable, Sendable {
   }
   /// Why a replica was lost.
   public struct Cause: Equatable, Sendable {
-    /// `poison`, `fault`, `divergence`, `signal`, `exit`, `hang`, `collapse`, `exec`, `level`.
+    /// `poison`, `fault`, `divergence`, `signal`, `exit`, `hang`, `memory`, `clones` (they died before they were in
+    /// step), `collapse`, `exec`, `level`.
     public var kind: String
     public var signal: Int32?
     public var code: Int32?
@@ -69,6 +70,15 @@ public struct Event: Equatable, Sendable {
       self.code = code
       self.address = address
       self.status = status
+    }
+    /// Something in the replica failed; nobody has done it from outside.
+    var isOwnDoing: Bool {
+      switch kind {
+      case "poison": true
+      case "fault": (code ?? 1) > 0
+      case "signal": [4, 5, 7, 8, 11, 31].contains(signal ?? 0)  // ILL, TRAP, BUS, FPE, SEGV, SYS
+      default: false
+      }
     }
     /// Broken hardware, or a signal that somebody has sent: nothing that the replica did.
     var isFromOutside: Bool { kind == "poison" || kind == "fault" && (code ?? 1) <= 0 }

@@ -18,6 +18,11 @@ public struct Growth: Sendable {
   private var delay: Duration = .zero
   /// When replicas were lost that count against the limit.
   var counted: [Moment] = []
+  /// Clones of a donor that died of themselves before they were in step, none having come into step since: the donor's
+  /// memory may be broken where only a clone comes to it.
+  var stillborn: [ReplicaSet.Life: Int] = [:]
+  /// So many, and others are cloned; when there are enough of those, it is given up.
+  static let stillbornLimit = 2
   /// When memory was last looked at.
   var weighed: Moment?
   var pausedUntil: Moment?
@@ -93,11 +98,44 @@ extension ReplicaSet {
     lookAgain(in: .milliseconds(1))
   }
 
-  /// A follower whose memory is its own; the leader only when there is no such follower.
+  /// A follower whose memory is its own; the leader only when there is no such follower, or when their clones keep dying.
   private func donor(_ view: SetView, _ present: [ReplicaView]) -> ReplicaView? {
-    let able = present.filter { $0.live && $0.state == .running && $0.unshared }
-    let followers = able.filter { $0.index != view.leader }
-    return followers.max { $0.sequence < $1.sequence } ?? able.first
+    func rank(_ replica: ReplicaView) -> (Int, Int, UInt64) {
+      let doubt = (growth.stillborn[Life(replica)] ?? 0) / Growth.stillbornLimit
+      return (doubt, replica.index == view.leader ? 1 : 0, UInt64.max - replica.sequence.rawValue)
+    }
+    return present.filter { $0.live && $0.state == .running && $0.unshared }.min { rank($0) < rank($1) }
+  }
+
+  /// The process that a replica was cloned from, if it is still there.
+  private func donor(of replica: ReplicaView, _ view: SetView) -> ReplicaView? {
+    guard let donor = replica.donor.flatMap({ view[$0] }), donor.exists, donor.state != .dead else { return nil }
+    // Its place may have been taken since.
+    if let mine = replica.cloned, let its = donor.cloned, its > mine { return nil }
+    return donor
+  }
+
+  /// A clone died before it was in step.
+  mutating func noteStillborn(_ replica: ReplicaView, of cause: Event.Cause, _ view: SetView) {
+    guard cause.isOwnDoing, let donor = donor(of: replica, view) else { return }
+    growth.stillborn[Life(donor), default: 0] += 1
+  }
+
+  /// A clone is in step: nothing is wrong with its donor.
+  mutating func noteBorn(_ replica: ReplicaView, _ view: SetView) {
+    if let donor = donor(of: replica, view) { growth.stillborn[Life(donor)] = nil }
+  }
+
+  /// Gives up a replica whose clones die, when there are enough of another one's.
+  mutating func giveUpBarren(_ view: inout SetView) {
+    guard !growth.stillborn.isEmpty, view.level > 1, view.collapse == .none, view.execPid.rawValue == 0 else { return }
+    let whole = view.replicas.filter {
+      $0.takesPart && $0.state == .running && $0.unshared && inStep.contains(Life($0)) && !isCondemned($0)
+    }
+    guard whole.count > Int(min(view.level, 15)),
+      let barren = whole.first(where: { growth.stillborn[Life($0)] ?? 0 >= Growth.stillbornLimit })
+    else { return }
+    kill(barren, Event.Cause(kind: "clones"), leaving: false, &view)
   }
 
   /// Looks after the clone that was asked for: repeats the nudge, gives up when nothing can come of it.

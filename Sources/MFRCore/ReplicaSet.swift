@@ -68,6 +68,7 @@ public struct ReplicaSet: Sendable {
     judgeDivergences(&view)
     answerBids(&view)
     admitJoiners(view)
+    giveUpBarren(&view)
     grow(view)
     foldMemory(view)
     repeatKills(view)
@@ -85,6 +86,7 @@ public struct ReplicaSet: Sendable {
     inStep.formIntersection(lives)
     counted = counted.filter { lives.contains($0.key) }
     folding.asked = folding.asked.filter { lives.contains($0.key) }
+    growth.stillborn = growth.stillborn.filter { lives.contains($0.key) }
     for replica in view.replicas where replica.exists && born[Life(replica)] == nil { born[Life(replica)] = now }
   }
 
@@ -149,7 +151,10 @@ public struct ReplicaSet: Sendable {
       event.settlement = settlement
       if death.facts.claimed { event.call = death.facts.call }
       event.untilDecision = now.since(begin(of: death, replica))
-      if !leaving, !wasInStep(replica) { event.text = "before it was in step" }
+      if !leaving, !wasInStep(replica) {
+        event.text = "before it was in step"
+        noteStillborn(replica, of: event.cause ?? cause(of: death, replica), view)
+      }
       actions.append(.report(event))
       if settlement == .unknown {
         var event = Event("unsettled", replica, level: .error)
@@ -309,6 +314,7 @@ public struct ReplicaSet: Sendable {
       var event = Event("in_step", replica)
       event.sinceClone = replica.cloned.map(now.since)
       growth.succeeded()
+      noteBorn(replica, view)
       if !losses.isEmpty {
         event.untilInStep = now.since(losses.removeFirst())
         actions.append(.count(.respawn))

@@ -42,6 +42,45 @@ struct GrowthTests {
     #expect(scenario.set.growthReason(scenario.view).hasPrefix("memory is short"))
   }
 
+  @Test("Whose clones die before they are in step is not cloned any more, and given up when others are whole")
+  func barrenDonor() {
+    var scenario = Scenario()
+    scenario.bury(2)
+    func donor(_ actions: [Action]) -> ReplicaIndex? {
+      for case .clone(_, let donor) in actions { return donor }
+      return nil
+    }
+    /// A clone of `donor` comes to place 2 and dies of SIGBUS.
+    func stillborn(of donor: Int) {
+      scenario[2].generation += 1
+      scenario[2].state = .joining
+      scenario[2].live = true
+      scenario[2].pid = ProcessID(2000)
+      scenario[2].donor = ReplicaIndex(UInt32(donor))
+      scenario[2].cloned = scenario.now
+      #expect(scenario.plan().kills.isEmpty)
+      scenario.die(2, signal: 7)
+      _ = scenario.plan()
+      scenario.bury(2)
+    }
+    for _ in 0..<2 {
+      #expect(donor(scenario.plan()) == ReplicaIndex(1))
+      stillborn(of: 1)
+    }
+    #expect(donor(scenario.plan()) == ReplicaIndex(0))
+    scenario[2].generation += 1
+    scenario[2].state = .running
+    scenario[2].live = true
+    scenario[2].unshared = true
+    scenario[2].pid = ProcessID(2001)
+    scenario[2].sequence = LaneSequence(100)
+    scenario[2].donor = ReplicaIndex(0)
+    scenario[2].cloned = scenario.now
+    #expect(scenario.plan().kills == [ReplicaIndex(1)])
+    scenario.die(1)
+    #expect(scenario.plan().events.first?.cause == Event.Cause(kind: "clones"))
+  }
+
   @Test("The user may have it tried at once")
   func restore() {
     var scenario = Scenario()
