@@ -161,6 +161,8 @@ static volatile long helper_result;
 extern long mfr_clone_helper(u64 flags, void *stack, long (*fn)(u64), u64 arg, volatile long *result);
 
 static long by_helper(long (*fn)(u64), u64 at) {
+  // What it stands on: it would wait for ever, for itself.
+  if (fn == poison_page && at - (u64)helper_stack < sizeof helper_stack) return -MFR_EBUSY;
   helper_result = -MFR_EAGAIN;
   long pid = mfr_clone_helper(CLONE_VM | CLONE_VFORK, helper_stack + sizeof helper_stack, fn, at, &helper_result);
   if (pid < 0) return pid;

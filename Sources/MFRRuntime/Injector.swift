@@ -99,6 +99,8 @@ struct Injector {
     case (.poisonReal, EINVAL): return "this kernel has no MADV_HWPOISON (CONFIG_MEMORY_FAILURE); use poison"
     case (.poison, EPERM), (.poison, ENOSYS), (.poison, ENOTTY):
       return "no poisoned page can be planted: userfaultfd is refused or older than Linux 6.6; use kill or segv"
+    case (.poison, EBUSY):
+      return "no poisoned page can be planted there: whoever plants it stands on it; use another address"
     default: return "replica \(place) could not plant it: \(SystemError.text(code))"
     }
   }

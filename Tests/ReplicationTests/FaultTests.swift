@@ -200,6 +200,24 @@ struct FaultTests {
     #expect(guest.child.waitForEnd(upTo: .seconds(60)) == .exited(0))
   }
 
+  @Test("A broken page that only clones come to: their donor is given up, and the set becomes whole again")
+  func brokenForClones() async throws {
+    let guest = try await LiveGuest()
+    let replicas = try guest.replicas()
+    let (donor, other) = (replicas[1], replicas[2])
+    // The first page of the shim's data: it is read while a clone is set up, and hardly ever else.
+    let line = try #require(
+      try File.text("/proc/\(donor)/maps").split(separator: "\n").first {
+        $0.contains("rw-p") && $0.contains("libmfrshim")
+      })
+    let place = try #require(try guest.guest.status().replicas.first { $0.pid == donor }).index
+    _ = try guest.ctl("inject", "--replica", "\(place)", "--fault", "poison", "--at", "0x\(line.prefix { $0 != "-" })")
+    _ = Glibc.kill(other, SIGKILL)
+    try guest.waitForLoss(of: other)
+    try guest.waitForLoss(of: donor)
+    #expect(try guest.end() == .signalled(SIGTERM))
+  }
+
   @Test("Beyond --respawn-limit the set stays degraded and says why, until mfr-ctl restore")
   func respawnLimit() async throws {
     let guest = try await LiveGuest(options: ["--respawn-limit", "2/60"])
