@@ -202,20 +202,36 @@ struct FaultTests {
 
   @Test("A broken page that only clones come to: their donor is given up, and the set becomes whole again")
   func brokenForClones() async throws {
-    let guest = try await LiveGuest()
-    let replicas = try guest.replicas()
-    let (donor, other) = (replicas[1], replicas[2])
+    var ends: [Int32] = [-1, -1]
+    #expect(pipe(&ends) == 0)
+    let directory = try File.temporaryDirectory("mfr-clones-")
+    defer { File.removeTree(directory) }
+    // It waits, and so comes to nothing itself.
+    let guest = try MFRHarness.Guest(
+      ["cat"], level: 2, name: "clones-\(getpid())", directory: directory, descriptors: [ends[0], nil, nil])
+    defer { guest.child.stop(SIGKILL) }
+    close(ends[0])
+    try guest.waitUntilWhole()
+    let followers = try guest.status().replicas.filter { $0.role != "leader" }
+    let (donor, other) = (followers[0], followers[1])
     // The first page of the shim's data: it is read while a clone is set up, and hardly ever else.
     let line = try #require(
-      try File.text("/proc/\(donor)/maps").split(separator: "\n").first {
+      try File.text("/proc/\(donor.pid)/maps").split(separator: "\n").first {
         $0.contains("rw-p") && $0.contains("libmfrshim")
       })
-    let place = try #require(try guest.guest.status().replicas.first { $0.pid == donor }).index
-    _ = try guest.ctl("inject", "--replica", "\(place)", "--fault", "poison", "--at", "0x\(line.prefix { $0 != "-" })")
-    _ = Glibc.kill(other, SIGKILL)
-    try guest.waitForLoss(of: other)
-    try guest.waitForLoss(of: donor)
-    #expect(try guest.end() == .signalled(SIGTERM))
+    let (ending, _, errors) = try output(of: [
+      try Tools.path("mfr-ctl"), "inject", guest.name, "--replica", "\(donor.index)", "--fault", "poison", "--at",
+      "0x\(line.prefix { $0 != "-" })",
+    ])
+    #expect(ending == .exited(0), "\(errors)")
+    _ = Glibc.kill(other.pid, SIGKILL)
+    for victim in [other, donor] {
+      let gone = wait(upTo: .seconds(20)) { (try? guest.status())?.replicas.contains { $0.pid == victim.pid } == false }
+      #expect(gone, "\((try? guest.status().line) ?? "no status")")
+    }
+    try guest.waitUntilWhole()
+    close(ends[1])
+    #expect(guest.child.waitForEnd(upTo: .seconds(60)) == .exited(0))
   }
 
   @Test("Beyond --respawn-limit the set stays degraded and says why, until mfr-ctl restore")
