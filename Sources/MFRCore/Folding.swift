@@ -21,7 +21,7 @@ extension ReplicaSet {
       actions.append(.nudge(replica.index))
       lookAgain(in: Folding.step)
     }
-    guard !view.someoneDied, view.level > 0, view.collapse == .none, view.execPid.rawValue == 0,
+    guard !isUrgent(view), view.level > 0, view.collapse == .none, view.execPid.rawValue == 0,
       // What is shared with a joiner becomes its own when that un-shares.
       !view.replicas.contains(where: { $0.state == .reserved || $0.state == .joining })
     else { return }

@@ -67,11 +67,7 @@ public struct Growth: Sendable {
 extension ReplicaSet {
   mutating func grow(_ view: SetView) {
     watchOrder(view)
-    // First what the others wait for; what follows asks the kernel.
-    if view.someoneDied {
-      lookAgain(in: .zero)
-      return
-    }
+    if isUrgent(view) { return }
     guard growth.order == nil, !view.mayNotGrow, !view.halted, view.collapse == .none, view.execPid.rawValue == 0 else {
       return
     }
@@ -204,7 +200,7 @@ extension ReplicaSet {
 
   /// A duplicate less, before the kernel chooses whom to kill.
   mutating func shed(_ view: inout SetView) {
-    if view.someoneDied { return }
+    if isUrgent(view) { return }
     if let weighed = growth.weighed, now.since(weighed) < .milliseconds(900) { return }
     growth.weighed = now
     let parties = view.replicas.filter { $0.takesPart && $0.pid.rawValue != 0 && !isCondemned($0) }

@@ -62,17 +62,30 @@ public struct ReplicaSet: Sendable {
     followExec(&view)
     followCollapse(&view)
     lowerLevel(&view)
-    shed(&view)
     watchForHangs(&view)
     judgeFaults(&view)
     judgeDivergences(&view)
     answerBids(&view)
+    shed(&view)
     admitJoiners(view)
     giveUpBarren(&view)
     grow(view)
     foldMemory(view)
     repeatKills(view)
     return actions
+  }
+
+  /// Others wait for what has been decided in this round: what asks the kernel for more comes in the next one.
+  mutating func isUrgent(_ view: SetView) -> Bool {
+    let isAwaited = actions.contains {
+      switch $0 {
+      case .kill, .verdict, .grant: true
+      default: false
+      }
+    }
+    guard isAwaited || view.someoneDied else { return false }
+    lookAgain(in: .zero)
+    return true
   }
 
   mutating func lookAgain(in delay: Duration) {

@@ -1,3 +1,4 @@
+import Synchronization
 import Testing
 
 @testable import MFRCore
@@ -79,6 +80,23 @@ struct GrowthTests {
     #expect(scenario.plan().kills == [ReplicaIndex(1)])
     scenario.die(1)
     #expect(scenario.plan().events.first?.cause == Event.Cause(kind: "clones"))
+  }
+
+  @Test("A verdict does not wait for a look at the machine's memory")
+  func verdictFirst() {
+    var scenario = Scenario()
+    let looks = Mutex(0)
+    let surroundings = Surroundings(memory: { _ in
+      looks.withLock { $0 += 1 }
+      return Surroundings.Memory(needed: 1, free: 2, reserve: 0)
+    })
+    scenario.fault(0)
+    scenario[1].phase = .parked
+    #expect(scenario.plan(after: .seconds(2), in: surroundings).kills == [ReplicaIndex(0)])
+    #expect(looks.withLock { $0 } == 0)
+    #expect(scenario.set.wait == .zero)
+    _ = scenario.plan(in: surroundings)
+    #expect(looks.withLock { $0 } > 0)
   }
 
   @Test("The user may have it tried at once")
