@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import MFRControl
 import MFRHarness
@@ -198,6 +199,31 @@ struct FaultTests {
     try guest.waitUntilWhole()
     close(ends[1])
     #expect(guest.child.waitForEnd(upTo: .seconds(60)) == .exited(0))
+  }
+
+  @Test("What planting a flipped bit reads and writes is none of the guest's: its cut off reads are settled rightly")
+  func accountOfFlips() async throws {
+    let source = Repository.root.appendingPathComponent("Tests/Support/whole-reads.c")
+    let program = Repository.build.appendingPathComponent("whole-reads")
+    try await Builder.compile(source, to: program)
+    let guest = try await LiveGuest(program: [program.path, "read"])
+    func isLeader(_ pid: pid_t) -> Bool { (try? guest.replicas().first) == pid }
+    // Half of the kills and more meet it in a read.
+    for _ in 0..<12 {
+      let victim = try #require(try guest.guest.status().replicas.first { $0.role != "leader" })
+      let line = try #require(
+        try File.text("/proc/\(victim.pid)/maps").split(separator: "\n").first { $0.hasSuffix("[stack]") })
+      let end = try #require(
+        line.split(separator: " ").first?.split(separator: "-").last.flatMap { UInt64($0, radix: 16) })
+      for _ in 0..<4 {  // an even number, in a byte that nobody reads: nothing is wrong afterwards
+        _ = try guest.ctl(
+          "inject", "--replica", "\(victim.index)", "--fault", "bitflip", "--at", "0x" + String(end - 16, radix: 16))
+      }
+      for _ in 0..<50 where !isLeader(victim.pid) { _ = try guest.guest.ask(.failover) }
+      try #require(isLeader(victim.pid))
+      try guest.kill(replica: victim.pid)
+    }
+    #expect(try guest.end() == .signalled(SIGTERM), "\(guest.errors)")
   }
 
   @Test("A broken page that only clones come to: their donor is given up, and the set becomes whole again")
