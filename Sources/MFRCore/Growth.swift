@@ -23,8 +23,19 @@ public struct Growth: Sendable {
   var stillborn: [ReplicaSet.Life: Int] = [:]
   /// So many, and others are cloned; when there are enough of those, it is given up.
   static let stillbornLimit = 2
-  /// When memory was last looked at.
-  var weighed: Moment?
+  /// When memory was last looked at, what was free, and who was there to take it.
+  struct Weighing: Sendable {
+    static let pause = Duration.milliseconds(900)
+    static let shortest = Duration.milliseconds(50)
+    /// From the verdict that one has to leave until what it held is free, for a gigabyte or two.
+    static let relief = 0.25
+    var at: Moment
+    var free: UInt64
+    var lives: Set<ReplicaSet.Life>
+    /// When to look again.
+    var due: Moment
+  }
+  var weighed: Weighing?
   var pausedUntil: Moment?
   /// Why growth rests, empty when it does not.
   public private(set) var reason = ""
@@ -201,17 +212,44 @@ extension ReplicaSet {
   /// A duplicate less, before the kernel chooses whom to kill.
   mutating func shed(_ view: inout SetView) {
     if isUrgent(view) { return }
-    if let weighed = growth.weighed, now.since(weighed) < .milliseconds(900) { return }
-    growth.weighed = now
+    if let weighed = growth.weighed, now < weighed.due {
+      if weighed.due.since(weighed.at) < Growth.Weighing.pause { lookAgain(in: weighed.due.since(now)) }
+      return
+    }
     let parties = view.replicas.filter { $0.takesPart && $0.pid.rawValue != 0 && !isCondemned($0) }
     // First those that are not in step yet, then the highest place; never the leader.
     let surplus = parties.filter { $0.index != view.leader }
       .max { ($0.unshared ? 0 : 1, $0.index) < ($1.unshared ? 0 : 1, $1.index) }
     guard view.collapse == .none, view.execPid.rawValue == 0, let surplus, let leader = view[view.leader],
-      leader.takesPart, let memory = surroundings.memory(leader), memory.free < memory.reserve
-    else { return }
+      leader.takesPart, let memory = surroundings.memory(leader)
+    else {
+      growth.weighed = Growth.Weighing(at: now, free: 0, lives: [], due: now + Growth.Weighing.pause)
+      return
+    }
+    guard memory.free < memory.reserve + weigh(memory, parties) else { return }
     pauseGrowth(surplus, because: Self.shortage(memory))
     kill(surplus, Event.Cause(kind: "memory"), leaving: true, &view)
+  }
+
+  /// Bytes that will be gone before a replica that leaves has given back what it holds, as fast as they go now. Looks again
+  /// the sooner, the nearer the end is. What a joiner takes was there when it was cloned.
+  private mutating func weigh(_ memory: Surroundings.Memory, _ parties: [ReplicaView]) -> UInt64 {
+    typealias Weighing = Growth.Weighing
+    let lives = Set(parties.map(Life.init))
+    let last = growth.weighed
+    var now = Weighing(at: now, free: memory.free, lives: lives, due: now + Weighing.pause)
+    defer { growth.weighed = now }
+    guard let last, last.lives == lives, memory.free < last.free, !parties.contains(where: { $0.state == .joining })
+    else {
+      return 0
+    }
+    let taken = Double(last.free - memory.free)
+    let passed = now.at.since(last.at) / .seconds(1)
+    guard passed > 0 else { return 0 }
+    let left = Duration.seconds(min(Double(memory.free) * passed / taken, 3600))
+    now.due = now.at + max(Weighing.shortest, min(left / 4, Weighing.pause))
+    lookAgain(in: now.due.since(now.at))
+    return UInt64(taken / passed * Weighing.relief)
   }
 
   private static func shortage(_ memory: Surroundings.Memory) -> String {

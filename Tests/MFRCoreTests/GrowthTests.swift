@@ -43,6 +43,38 @@ struct GrowthTests {
     #expect(scenario.set.growthReason(scenario.view).hasPrefix("memory is short"))
   }
 
+  @Test("The faster memory goes, the sooner it is looked at again, and a duplicate leaves while there is time")
+  func forecast() {
+    var scenario = Scenario()
+    func left(_ free: UInt64) -> Surroundings {
+      Surroundings(memory: { _ in Surroundings.Memory(needed: 100 << 20, free: free << 20, reserve: 50 << 20) })
+    }
+    _ = scenario.plan(after: .seconds(2), in: left(4000))
+    #expect(scenario.plan(after: .seconds(1), in: left(2000)).kills.isEmpty)  // 2000 MB a second
+    #expect(scenario.set.wait == .milliseconds(250))
+    #expect(scenario.plan(after: .milliseconds(250), in: left(1500)).kills.isEmpty)
+    #expect(scenario.plan(after: .milliseconds(180), in: left(1140)).kills.isEmpty)
+    #expect(scenario.plan(after: .milliseconds(150), in: left(840)).kills.isEmpty)
+    #expect(scenario.plan(after: .milliseconds(110), in: left(620)).kills.isEmpty)
+    #expect(scenario.plan(after: .milliseconds(80), in: left(460)).kills == [ReplicaIndex(2)])
+  }
+
+  @Test("What a joiner takes says nothing of how fast memory goes")
+  func forecastOfJoiner() {
+    var scenario = Scenario()
+    func left(_ free: UInt64) -> Surroundings {
+      Surroundings(memory: { _ in Surroundings.Memory(needed: 100 << 20, free: free << 20, reserve: 50 << 20) })
+    }
+    scenario[2].state = .joining
+    scenario[2].unshared = false
+    _ = scenario.plan(after: .seconds(2), in: left(2000))
+    #expect(scenario.plan(after: .seconds(1), in: left(60)).kills.isEmpty)
+    scenario[2].state = .running
+    scenario[2].unshared = true
+    #expect(scenario.plan(after: .seconds(1), in: left(60)).kills.isEmpty)
+    #expect(scenario.plan(after: .seconds(1), in: left(49)).kills == [ReplicaIndex(2)])
+  }
+
   @Test("Whose clones die before they are in step is not cloned any more, and given up when others are whole")
   func barrenDonor() {
     var scenario = Scenario()
