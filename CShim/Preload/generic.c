@@ -358,12 +358,38 @@ struct mfr_iovec *mfr_iov_rest(const struct mfr_iovec *v, u64 *n, u64 done) {
   return iov_rest;
 }
 
-// The arguments for what is left of a writing call; 0: it was all, or this is none of those that go on.
+static long file_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
+  (void)ctx, (void)t, (void)data;
+  static u64 st[18];
+  if (SYS2(fstat, c->a[0], st) < 0) return 0;
+  u32 type = (u32)st[3] & 0170000; // st_mode follows nlink at byte 24
+  int memory = type == 0020000 && (st[5] >> 8 & 0xfff) == 1; // /dev/zero and its like
+  return type == 0100000 || type == 0060000 || memory;
+}
+static const struct mfr_shape file_shape = {mfr_no_prepare, file_produce, mfr_no_used, mfr_no_consume, NULL};
+
+// Asked in the lane: a descriptor's file is one and the same for all replicas only at the same slot.
+int mfr_is_file(const struct mfr_call *c) {
+  struct mfr_call q = *c;
+  q.nr = __NR_fstat;
+  struct mfr_row row = mfr_rows[q.nr];
+  row.arity = 1;
+  u32 held = mfr_self.hold_signals;
+  mfr_self.hold_signals = 1; // one that came with this call would be nobody's
+  long r = mfr_lane_call_as(&q, &row, &file_shape, NULL);
+  mfr_self.hold_signals = held;
+  return r == 1;
+}
+
+// The arguments for what is left of a call that moves bytes; 0: it was all, or this is none of those that go on.
 static int rest_of(const struct mfr_call *c, u64 done, struct mfr_call *rest) {
   u64 total = 0, n = (u64)c->a[2];
   *rest = *c;
   switch (c->nr) {
-  case __NR_write:
+  case __NR_pread64:
+    rest->a[3] = c->a[3] + (long)done;
+    __attribute__((fallthrough));
+  case __NR_read: case __NR_write:
     total = n;
     rest->a[1] = c->a[1] + (long)done, rest->a[2] = (long)(n - done);
     break;
@@ -371,7 +397,10 @@ static int rest_of(const struct mfr_call *c, u64 done, struct mfr_call *rest) {
     total = (u64)c->a[3];
     rest->a[3] = (long)(total - done);
     break;
-  case __NR_writev:
+  case __NR_preadv: case __NR_preadv2:
+    if (c->a[3] != -1) rest->a[3] = c->a[3] + (long)done;
+    __attribute__((fallthrough));
+  case __NR_readv: case __NR_writev:
     if (MFR_TRY()) {
       total = iov_total((const struct mfr_iovec *)c->a[1], n);
       if (done < total) rest->a[1] = (long)mfr_iov_rest((const struct mfr_iovec *)c->a[1], &n, done);
@@ -392,12 +421,19 @@ long mfr_shared_as(struct mfr_call *c, const struct mfr_row *row) {
   plan.need = 0;
   long r = mfr_lane_call_as(c, row, &generic_shape, &plan);
   struct mfr_call rest;
-  while (unlikely(r > 0 && c->kicked) && !c->signo && rest_of(c, (u64)r, &rest)) {
+  int reads = row->commit == COUNT_IN;
+  while (unlikely(r > 0 && c->kicked) && (reads || !c->signo) && rest_of(c, (u64)r, &rest)) {
+    // What is there may be all of a pipe. A file gives what is asked for, signal or not, unless a kill cuts it short (Linux:
+    // filemap_get_pages).
+    if (reads && !mfr_is_file(c)) break;
     plan.n = 0;
     plan.need = 0;
+    u32 held = mfr_self.hold_signals;
+    if (c->signo) mfr_self.hold_signals = 1; // one goes out with a call
+    rest.signo = 0;
     long more = mfr_lane_call_as(&rest, row, &generic_shape, &plan);
-    c->signo = rest.signo;
-    c->info = rest.info;
+    mfr_self.hold_signals = held;
+    if (rest.signo) c->signo = rest.signo, c->info = rest.info;
     c->kicked = rest.kicked;
     if (more <= 0) break;
     r += more;

@@ -286,6 +286,8 @@ static inline void mfr_record_ready(u8 *data, u32 kind, u32 n) {
 // ---- generic.c -------------------------------------------------------------------------------------
 mfr_handler mfr_shared, mfr_local, mfr_refused;
 long mfr_shared_as(struct mfr_call *c, const struct mfr_row *row);
+// Whether its first argument is a file of which a read gives all that is asked for, up to its end.
+int mfr_is_file(const struct mfr_call *c);
 void mfr_touch_memory(const struct mfr_call *c, const struct mfr_row *row);
 // A path below the guest's own directory of /proc: what follows that, and the thread that it names (0: none).
 const char *mfr_own_proc(const char *path, i32 *thread);

@@ -176,6 +176,18 @@ struct LifeTests {
     #expect(try guest.end() == .signalled(SIGTERM), "\(guest.errors)")
   }
 
+  @Test(
+    "A read of a file that a kill cuts short - the kernel was waiting for its last page - goes on with the rest",
+    arguments: ["read", "pread", "readv", "preadv"])
+  func readsCutShort(call: String) async throws {
+    let source = Repository.root.appendingPathComponent("Tests/Support/whole-reads.c")
+    let program = Repository.build.appendingPathComponent("whole-reads")
+    try await Builder.compile(source, to: program)
+    let guest = try await LiveGuest(program: [program.path, call, "cold"])
+    for _ in 0..<40 { try guest.kill(replica: try guest.replicas()[0]) }
+    #expect(try guest.end() == .signalled(SIGTERM), "\(guest.errors)")
+  }
+
   @Test("A leader that waits for the repair of the buffer and is overtaken meanwhile is not the one that stays")
   func overtakenWhileWaiting() async throws {
     let guest = try await LiveGuest(pause: 20)

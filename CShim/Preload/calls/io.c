@@ -5,25 +5,6 @@
 #define MOST 0x7ffff000u // MAX_RW_COUNT: what one call of the kernel moves
 #define MOST_IOVECS 1024u
 
-static long file_produce(struct mfr_call *c, void *ctx, struct mfr_turn *t, u8 *data) {
-  (void)ctx, (void)t, (void)data;
-  static u64 st[18];
-  if (SYS2(fstat, c->a[0], st) < 0) return 0;
-  u32 type = (u32)st[3] & 0170000; // st_mode follows nlink at byte 24
-  int memory = type == 0020000 && (st[5] >> 8 & 0xfff) == 1; // /dev/zero and its like
-  return type == 0100000 || type == 0060000 || memory;
-}
-static const struct mfr_shape file_shape = {mfr_no_prepare, file_produce, mfr_no_used, mfr_no_consume, NULL};
-
-// Asked in the lane: a descriptor's file is one and the same for all replicas only at the same slot.
-static int is_file(const struct mfr_call *c) {
-  struct mfr_call q = *c;
-  q.nr = __NR_fstat;
-  struct mfr_row row = mfr_rows[q.nr];
-  row.arity = 1;
-  return mfr_lane_call_as(&q, &row, &file_shape, NULL) == 1;
-}
-
 static u64 vector_bytes(const struct mfr_call *c) {
   u64 n = 0;
   if (MFR_TRY()) {
@@ -57,7 +38,7 @@ __attribute__((noinline)) static long large(struct mfr_call *c, int vector, u32 
   struct mfr_iovec *rest = mfr_self.thread->iov;
   if (size > MOST) size = MOST;
   long r = mfr_shared(c);
-  if (r != (long)MFR_CHUNK_MAX || !is_file(c)) return r;
+  if (r != (long)MFR_CHUNK_MAX || !mfr_is_file(c)) return r;
   u64 done = (u64)r;
   while (done < size) {
     struct mfr_call q = *c;
