@@ -386,7 +386,7 @@ static int rest_of(const struct mfr_call *c, u64 done, struct mfr_call *rest) {
   u64 total = 0, n = (u64)c->a[2];
   *rest = *c;
   switch (c->nr) {
-  case __NR_pread64:
+  case __NR_pread64: case __NR_pwrite64:
     rest->a[3] = c->a[3] + (long)done;
     __attribute__((fallthrough));
   case __NR_read: case __NR_write:
@@ -397,7 +397,7 @@ static int rest_of(const struct mfr_call *c, u64 done, struct mfr_call *rest) {
     total = (u64)c->a[3];
     rest->a[3] = (long)(total - done);
     break;
-  case __NR_preadv: case __NR_preadv2:
+  case __NR_preadv: case __NR_preadv2: case __NR_pwritev: case __NR_pwritev2:
     if (c->a[3] != -1) rest->a[3] = c->a[3] + (long)done;
     __attribute__((fallthrough));
   case __NR_readv: case __NR_writev:

@@ -188,6 +188,18 @@ struct LifeTests {
     #expect(try guest.end() == .signalled(SIGTERM), "\(guest.errors)")
   }
 
+  @Test(
+    "A write to a file that a kill cuts short between two of its pages goes on with the rest",
+    arguments: ["write", "pwrite", "writev", "pwritev"])
+  func writesCutShort(call: String) async throws {
+    let source = Repository.root.appendingPathComponent("Tests/Support/whole-writes.c")
+    let program = Repository.build.appendingPathComponent("whole-writes")
+    try await Builder.compile(source, to: program)
+    let guest = try await LiveGuest(program: [program.path, call])
+    for _ in 0..<40 { try guest.kill(replica: try guest.replicas()[0]) }
+    #expect(try guest.end() == .signalled(SIGTERM), "\(guest.errors)")
+  }
+
   @Test("A leader that waits for the repair of the buffer and is overtaken meanwhile is not the one that stays")
   func overtakenWhileWaiting() async throws {
     let guest = try await LiveGuest(pause: 20)
