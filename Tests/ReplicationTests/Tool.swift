@@ -1,4 +1,6 @@
 import Foundation
+import Glibc
+import MFRHarness
 
 /// A helper process of the tests themselves: cc, guest-run, make-fixture.
 enum Tool {
@@ -6,33 +8,31 @@ enum Tool {
     let description: String
   }
 
-  /// Runs it to its end and gives its status and what it said.
+  /// Runs it to its end and gives its status and what it said. On a thread of its own: it may take minutes, and the tasks'
+  /// threads are as few as the processors. (Foundation's Process has crashed in run(), twice seen.)
   static func run(_ path: String, _ arguments: [String]) async throws -> (
     status: Int32, output: String
   ) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
-    process.standardInput = FileHandle.nullDevice
-    let log = FileManager.default.temporaryDirectory.appendingPathComponent(
-      "mfr-tool-\(UUID().uuidString)")
-    guard FileManager.default.createFile(atPath: log.path, contents: nil),
-      let output = FileHandle(forWritingAtPath: log.path)
-    else { throw Failure(description: "cannot write \(log.path)") }
-    process.standardOutput = output
-    process.standardError = output
-    defer { try? FileManager.default.removeItem(at: log) }
-    try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
-      process.terminationHandler = { _ in done.resume() }
-      do {
-        try process.run()
-      } catch {
-        process.terminationHandler = nil
-        done.resume(throwing: error)
-      }
+    try await withCheckedThrowingContinuation {
+      (done: CheckedContinuation<(status: Int32, output: String), any Error>) in
+      Thread.detachNewThread { done.resume(with: Result { try runNow([path] + arguments) }) }
     }
-    let said = (try? Data(contentsOf: log)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-    return (process.terminationStatus, said)
+  }
+
+  private static func runNow(_ command: [String]) throws -> (status: Int32, output: String) {
+    let log = FileManager.default.temporaryDirectory.appendingPathComponent("mfr-tool-\(UUID().uuidString)").path
+    let output = open(log, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o600)
+    guard output >= 0 else { throw Failure(description: "cannot write \(log)") }
+    defer {
+      close(output)
+      unlink(log)
+    }
+    let ending = try Child(command, descriptors: [nil, output, output]).waitForEnd()
+    let said = try File.text(log)
+    switch ending {
+    case .exited(let status): return (status, said)
+    case .signalled(let signal): return (128 + signal, said)
+    }
   }
 
   /// Where the shell would find a program.
