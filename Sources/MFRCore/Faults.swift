@@ -38,7 +38,9 @@ extension ReplicaSet {
         for other in view.replicas where other.takesPart && other.parked && other.sequence < fault.sequence {
           actions.append(.wake(other.index))
         }
-        lookAgain(in: .microseconds(200))
+        // Nobody tells when they do. One that computes may take minutes.
+        let waited = fault.at.map(now.since) ?? .zero
+        lookAgain(in: max(.microseconds(200), min(waited / 8, .milliseconds(20))))
       }
     }
   }
