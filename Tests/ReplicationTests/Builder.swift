@@ -22,6 +22,13 @@ enum Builder {
     }
   }
 
+  /// Path of a program of Tests/Support, compiled.
+  static func support(_ name: String) async throws -> String {
+    let program = Repository.build.appendingPathComponent(name)
+    try await compile(Repository.root.appendingPathComponent("Tests/Support/\(name).c"), to: program)
+    return program.path
+  }
+
   /// `more`: words for the compiler, at the end.
   static func compile(_ source: URL, to executable: URL, _ more: [String] = []) async throws {
     try await built.get(executable.path) {

@@ -114,16 +114,14 @@ struct FaultTests {
 
   @Test("A lock that a thread waited for under the leader before, and gives up, is nobody's later")
   func lateLock() async throws {
-    let source = Repository.root.appendingPathComponent("Tests/Support/late-lock.c")
-    let program = Repository.build.appendingPathComponent("late-lock")
-    try await Builder.compile(source, to: program)
+    let program = try await Builder.support("late-lock")
     let directory = try File.temporaryDirectory("mfr-late-lock-")
     defer { File.removeTree(directory) }
     var ends: [Int32] = [-1, -1]
     #expect(pipe(&ends) == 0)
     let file = open(directory + "/out", O_WRONLY | O_CREAT | O_APPEND, 0o644)
     let guest = try MFRHarness.Guest(
-      [program.path, directory + "/lock"], level: 2, name: "late-\(getpid())", directory: directory,
+      [program, directory + "/lock"], level: 2, name: "late-\(getpid())", directory: directory,
       descriptors: [ends[0], file, nil])
     defer { guest.child.stop(SIGKILL) }
     close(ends[0])
@@ -152,16 +150,14 @@ struct FaultTests {
 
   @Test("Who waits for input, or computes in all replicas, does not hang", arguments: ["wait", "compute"])
   func atWork(what: String) async throws {
-    let source = Repository.root.appendingPathComponent("Tests/Support/at-work.c")
-    let program = Repository.build.appendingPathComponent("at-work")
-    try await Builder.compile(source, to: program)
+    let program = try await Builder.support("at-work")
     let directory = try File.temporaryDirectory("mfr-at-work-")
     defer { File.removeTree(directory) }
     var ends: [Int32] = [-1, -1]
     #expect(pipe(&ends) == 0)
     let file = open(directory + "/out", O_WRONLY | O_CREAT | O_APPEND, 0o644)
     let guest = try MFRHarness.Guest(
-      [program.path, what], level: 2, name: "work-\(getpid())-\(what)", directory: directory,
+      [program, what], level: 2, name: "work-\(getpid())-\(what)", directory: directory,
       descriptors: [ends[0], file, nil], options: ["--hang-after", "0.3"])
     defer { guest.child.stop(SIGKILL) }
     close(ends[0])
@@ -203,10 +199,8 @@ struct FaultTests {
 
   @Test("What planting a flipped bit reads and writes is none of the guest's: its cut off reads are settled rightly")
   func accountOfFlips() async throws {
-    let source = Repository.root.appendingPathComponent("Tests/Support/whole-reads.c")
-    let program = Repository.build.appendingPathComponent("whole-reads")
-    try await Builder.compile(source, to: program)
-    let guest = try await LiveGuest(program: [program.path, "read"])
+    let program = try await Builder.support("whole-reads")
+    let guest = try await LiveGuest(program: [program, "read"])
     func isLeader(_ pid: pid_t) -> Bool { (try? guest.replicas().first) == pid }
     // Half of the kills and more meet it in a read.
     for _ in 0..<12 {

@@ -22,9 +22,7 @@ struct LifeTests {
 
   @Test("A guest that has a thread blocked at every place loses leaders and followers, and none of its threads")
   func threads() async throws {
-    let program = Repository.build.appendingPathComponent("threads")
-    try await Builder.compile(Repository.root.appendingPathComponent("Tests/Support/threads.c"), to: program)
-    let guest = try await LiveGuest(program: [program.path])
+    let guest = try await LiveGuest(program: [try await Builder.support("threads")])
     for _ in 0..<4 {
       let replicas = try guest.replicas()
       try guest.kill(replica: replicas[0])
@@ -160,10 +158,8 @@ struct LifeTests {
 
   @Test("A page of the buffer that breaks under a read of a file makes no read short", arguments: ["read", "pread"])
   func wholeReads(call: String) async throws {
-    let source = Repository.root.appendingPathComponent("Tests/Support/whole-reads.c")
-    let program = Repository.build.appendingPathComponent("whole-reads")
-    try await Builder.compile(source, to: program)
-    let guest = try await LiveGuest(program: [program.path, call])
+    let program = try await Builder.support("whole-reads")
+    let guest = try await LiveGuest(program: [program, call])
     for number in 1...5 {
       // What is read fills nearly all of the ring: the kernel meets the page first. (No answer: see replicasBroken.)
       _ = try? guest.ctl(
@@ -177,25 +173,14 @@ struct LifeTests {
   }
 
   @Test(
-    "A read of a file that a kill cuts short - the kernel was waiting for its last page - goes on with the rest",
-    arguments: ["read", "pread", "readv", "preadv"])
-  func readsCutShort(call: String) async throws {
-    let source = Repository.root.appendingPathComponent("Tests/Support/whole-reads.c")
-    let program = Repository.build.appendingPathComponent("whole-reads")
-    try await Builder.compile(source, to: program)
-    let guest = try await LiveGuest(program: [program.path, call, "cold"])
-    for _ in 0..<40 { try guest.kill(replica: try guest.replicas()[0]) }
-    #expect(try guest.end() == .signalled(SIGTERM), "\(guest.errors)")
-  }
-
-  @Test(
-    "A write to a file that a kill cuts short between two of its pages goes on with the rest",
-    arguments: ["write", "pwrite", "writev", "pwritev"])
-  func writesCutShort(call: String) async throws {
-    let source = Repository.root.appendingPathComponent("Tests/Support/whole-writes.c")
-    let program = Repository.build.appendingPathComponent("whole-writes")
-    try await Builder.compile(source, to: program)
-    let guest = try await LiveGuest(program: [program.path, call])
+    "A read or write of a file that a kill cuts short between two of its pages goes on with the rest",
+    arguments: [
+      ["whole-reads", "read", "cold"], ["whole-reads", "pread", "cold"], ["whole-reads", "readv", "cold"],
+      ["whole-reads", "preadv", "cold"], ["whole-writes", "write"], ["whole-writes", "pwrite"],
+      ["whole-writes", "writev"], ["whole-writes", "pwritev"],
+    ])
+  func cutShort(words: [String]) async throws {
+    let guest = try await LiveGuest(program: [try await Builder.support(words[0])] + words.dropFirst())
     for _ in 0..<40 { try guest.kill(replica: try guest.replicas()[0]) }
     #expect(try guest.end() == .signalled(SIGTERM), "\(guest.errors)")
   }

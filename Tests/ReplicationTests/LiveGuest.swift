@@ -17,12 +17,10 @@ final class LiveGuest {
     level: Int = 2, program: [String]? = nil, megabytes: Int? = nil, pause: Int = 5000, options: [String] = [],
     prefix: [String] = [], whole: Bool = true
   ) async throws {
-    let source = Repository.root.appendingPathComponent("Tests/Support/counter.c")
-    let counter = Repository.build.appendingPathComponent("counter")
-    try await Builder.compile(source, to: counter)
+    let counter = try await Builder.support("counter")
     directory = try File.temporaryDirectory("mfr-live-")
     guest = try MFRHarness.Guest(
-      program ?? [counter.path, "\(megabytes ?? 0)", "\(pause)"], level: level,
+      program ?? [counter, "\(megabytes ?? 0)", "\(pause)"], level: level,
       name: "live-\(getpid())-\(Self.number.next())", directory: directory,
       options: options, prefix: prefix)
     do {
